@@ -1,0 +1,1 @@
+"""Indicators: Series in, Series out, each causal; TA-Lib computes what it has."""

@@ -1,0 +1,45 @@
+"""The whole way from candles to decisions, for reports and tests that run without Freqtrade.
+
+A strategy takes the same steps in Freqtrade's hooks: `indicator_columns` and the inputs in
+``populate_indicators``, `decision_columns` in ``populate_entry_trend``.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+import pandas as pd
+
+from regimekit.decisions import decision_columns
+from regimekit.frames import with_columns
+from regimekit.indicators.frame import indicator_columns
+from regimekit.inputs import HIGHER_TIMEFRAMES, funding_columns, higher_timeframe_columns
+from regimekit.settings import Settings
+
+
+def analyze(
+    candles: pd.DataFrame,
+    higher: Mapping[str, pd.DataFrame],
+    funding: pd.DataFrame,
+    settings: Settings,
+    *,
+    timeframe: timedelta,
+) -> pd.DataFrame:
+    """Return `candles` with every indicator, input and decision column.
+
+    Parameters
+    ----------
+    candles : DataFrame
+        ``date`` (open time, datetime64[UTC]), OHLC in price units, ``volume`` in base units.
+    higher : mapping of DataFrame
+        Candles of each of `HIGHER_TIMEFRAMES`; an empty frame is an outage.
+    funding : DataFrame
+        Freqtrade's funding rows, ``date`` and ``funding_rate``; empty is an outage.
+    timeframe : timedelta
+        Length of one candle of `candles`.
+    """
+    closes_at = candles["date"] + timeframe
+    frame = with_columns(candles, indicator_columns(candles))
+    for name in HIGHER_TIMEFRAMES:
+        frame = with_columns(frame, higher_timeframe_columns(closes_at, higher[name], name))
+    frame = with_columns(frame, funding_columns(closes_at, funding, settings.filters))
+    return with_columns(frame, decision_columns(frame, settings))

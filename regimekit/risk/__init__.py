@@ -1,0 +1,1 @@
+"""How much: position size, leverage and the distance to liquidation, as pure functions."""

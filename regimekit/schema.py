@@ -1,0 +1,71 @@
+"""The vocabulary of the pack: regimes, sub-strategies, sides, availability, entry tags.
+
+Codes are small integers because they live in columns; the names are what a trader reads in
+``enter_tag``, Telegram and the report.
+"""
+
+from enum import IntEnum, StrEnum
+
+
+class Regime(IntEnum):
+    """What kind of market a bar belongs to; UNKNOWN while indicators warm up."""
+
+    UNKNOWN = -1
+    RANGING = 0
+    TRENDING = 1
+    VOLATILE = 2
+
+    @property
+    def label(self) -> str:
+        """Return the lower-case name used in tags and reports."""
+        return self.name.lower()
+
+
+class SubStrategy(StrEnum):
+    """The rules that trade a regime."""
+
+    MEAN_REVERSION = "mean_reversion"
+    MOMENTUM = "momentum"
+    BREAKOUT = "breakout"
+
+
+class Side(StrEnum):
+    """Direction of a position, spelled as Freqtrade spells it."""
+
+    LONG = "long"
+    SHORT = "short"
+
+    @property
+    def sign(self) -> int:
+        """Return +1 for long, -1 for short."""
+        return 1 if self is Side.LONG else -1
+
+
+class Availability(IntEnum):
+    """State of an input at decision time; anything but OK is missing, never neutral."""
+
+    OUTAGE = 0
+    STALE = 1
+    OK = 2
+
+
+# The sub-strategy that a regime selects.
+ROUTES: dict[Regime, SubStrategy] = {
+    Regime.RANGING: SubStrategy.MEAN_REVERSION,
+    Regime.TRENDING: SubStrategy.MOMENTUM,
+    Regime.VOLATILE: SubStrategy.BREAKOUT,
+}
+
+
+def entry_tag(regime: Regime, sub_strategy: SubStrategy) -> str:
+    """Return the ``enter_tag`` of a signal, for example ``trending:momentum``."""
+    return f"{regime.label}:{sub_strategy.value}"
+
+
+def parse_entry_tag(tag: str) -> tuple[Regime, SubStrategy]:
+    """Return regime and sub-strategy of an ``enter_tag``; ValueError when it is not one of ours."""
+    regime_name, _, sub_strategy = tag.partition(":")
+    try:
+        return Regime[regime_name.upper()], SubStrategy(sub_strategy)
+    except (KeyError, ValueError):
+        raise ValueError(f"enter_tag is {tag!r}, expected <regime>:<sub-strategy>") from None
