@@ -1,0 +1,88 @@
+"""Pair locks that tell a trader about a missing input, once per transition."""
+
+import logging
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+from freqtrade.enums import RunMode
+
+from regimekit.hooks.outages import GRACE, LOCK, OutageLocks
+
+PAIR = "BTC/USDT:USDT"
+START = datetime(2026, 1, 1, 0, 5, tzinfo=UTC)
+
+
+class Locks(OutageLocks):
+    """The mixin alone, with a record of what it asks Freqtrade to lock."""
+
+    timeframe = "15m"
+
+    def __init__(self, runmode: RunMode) -> None:
+        super().__init__({})
+        self.dp = SimpleNamespace(runmode=runmode, current_whitelist=lambda: [PAIR])
+        self.locked, self.unlocked = [], []
+
+    def populate_indicators(self, dataframe, metadata):
+        return dataframe
+
+    def populate_entry_trend(self, dataframe, metadata):
+        return dataframe
+
+    def lock_pair(self, pair, until, reason=None, side="*"):
+        self.locked.append((pair, until, reason))
+
+    def unlock_reason(self, reason):
+        self.unlocked.append(reason)
+
+    def see(self, ok: bool | None) -> None:
+        """Let the last decision have its inputs (True), lack them (False), or be missing (None)."""
+        decision = None if ok is None else SimpleNamespace(inputs_ok=ok)
+        self.decisions = {PAIR: SimpleNamespace(at=lambda moment: decision)}
+
+
+@pytest.fixture
+def locks():
+    return Locks(RunMode.DRY_RUN)
+
+
+def test_outage_locks_once_renews_before_it_expires_and_logs_each_transition(locks, caplog):
+    caplog.set_level(logging.WARNING)
+    locks.see(False)
+    for seconds in range(0, 7200, 5):
+        locks.bot_loop_start(START + timedelta(seconds=seconds))
+    starts = [until - LOCK for _, until, _ in locks.locked]
+    assert starts == [START, START + LOCK - GRACE, START + 2 * (LOCK - GRACE)]
+    locks.see(True)
+    for seconds in range(7200, 7300, 5):
+        locks.bot_loop_start(START + timedelta(seconds=seconds))
+    assert len(locks.unlocked) == 1
+    assert locks.unlocked[0] == locks.locked[0][2]
+    assert len(caplog.records) == 2
+
+
+def test_decision_that_is_missing_is_an_outage(locks):
+    locks.see(None)
+    locks.bot_loop_start(START)
+    assert [pair for pair, _, _ in locks.locked] == [PAIR]
+
+
+def test_pair_that_was_never_analyzed_is_left_alone(locks):
+    locks.bot_loop_start(START)
+    assert not locks.locked
+
+
+def test_lock_of_an_earlier_process_is_lifted_without_a_word(locks, caplog):
+    locks.see(True)
+    locks.bot_loop_start(START)
+    locks.bot_loop_start(START + timedelta(seconds=5))
+    assert len(locks.unlocked) == 1
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("runmode", [RunMode.BACKTEST, RunMode.HYPEROPT, RunMode.PLOT])
+def test_nothing_is_locked_outside_the_live_loop(runmode):
+    locks = Locks(runmode)
+    locks.see(False)
+    locks.bot_loop_start(START)
+    assert not locks.locked
