@@ -1,0 +1,105 @@
+"""What programs need to use the replay exchange: start it, and point Freqtrade at it."""
+
+import select
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import IO
+
+START_SECONDS = 60  # generous: a cold import on a busy machine
+STOP_SECONDS = 10
+
+
+class ReplayError(RuntimeError):
+    """The replay exchange did not start; the message is what it said."""
+
+
+def freqtrade_environment(url: str) -> dict[str, str]:
+    """Return the environment variables that point an unpatched Freqtrade at the exchange `url`.
+
+    Freqtrade merges them over its configuration files. They name the two public addresses of
+    Binance futures; without an API key, as in backtests and dry runs, there are no others.
+    """
+    exchange = "FREQTRADE__EXCHANGE"
+    return {
+        # Only market data are redirected; a real order would go to the real exchange.
+        "FREQTRADE__DRY_RUN": "true",
+        f"{exchange}__ONLY_FROM_CCXT": "true",
+        f"{exchange}__CCXT_CONFIG__enableRateLimit": "false",
+        f"{exchange}__CCXT_CONFIG__OPTIONS__fetchMarkets": '["linear"]',
+        f"{exchange}__CCXT_CONFIG__URLS__API__fapiPublic": f"{url}/fapi/v1",
+        f"{exchange}__CCXT_CONFIG__URLS__API__fapiData": f"{url}/futures/data",
+    }
+
+
+@contextmanager
+def running(
+    datadir: Path | str,
+    *,
+    at: datetime | str | None = None,
+    freeze: bool = False,
+    port: int = 0,
+    options: Sequence[str] = (),
+) -> Iterator[str]:
+    """Serve `datadir` in a process of its own; yield the URL, stop it when the block ends.
+
+    Parameters
+    ----------
+    datadir : Path or str
+        Freqtrade data folder.
+    at : datetime or str, optional
+        Where the clock starts, UTC without an offset; by default the computer's clock.
+    freeze : bool
+        Hold the clock where it starts.
+    port : int
+        Port to listen on, 0 for any free one.
+    options : sequence of str
+        Further options of ``python -m replay serve``.
+
+    Raises
+    ------
+    ReplayError
+        It ended or said nothing for `START_SECONDS`; the message has what it wrote to stderr.
+    """
+    command = [sys.executable, "-m", "replay", "serve", f"--datadir={datadir}", f"--port={port}"]
+    if at is not None:
+        command.append(f"--at={at.isoformat() if isinstance(at, datetime) else at}")
+    if freeze:
+        command.append("--freeze")
+    with tempfile.TemporaryFile("w+") as complaints:
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [*command, *options], stdout=subprocess.PIPE, stderr=complaints, text=True
+        )
+        try:
+            yield _url(process, complaints)
+        finally:
+            _stop(process)
+
+
+def _url(process: subprocess.Popen[str], complaints: IO[str]) -> str:
+    """Wait for the ready line and return the URL in it."""
+    # Not a thread and a queue: their timed waits hang under Debian's libfaketime
+    output, line = process.stdout, ""
+    if output is not None and select.select([output], [], [], START_SECONDS)[0]:
+        line = output.readline()
+    if not line.startswith("replay exchange at "):
+        _stop(process)
+        complaints.seek(0)
+        said = complaints.read().strip() or line.strip() or "it said nothing"
+        raise ReplayError(f"the replay exchange did not start: {said}")
+    return line.split()[3]
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()

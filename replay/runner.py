@@ -1,0 +1,107 @@
+"""Run the stock Freqtrade as a subprocess against a replay exchange.
+
+Freqtrade's commands are driven from outside because importing them is not a supported interface.
+Its exit code does not tell everything: a backtest whose callbacks raise still ends with 0, so the
+log is read too.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from replay.client import freqtrade_environment
+
+# What Freqtrade and the pack's own guard write when strategy code misbehaves.
+_TROUBLE = re.compile(r"Strategy caused the following|Unexpected error|failed: .*until it recovers")
+# Without a terminal tables and log lines are cut at 80 columns, log lines in the middle of words.
+WIDE = {"COLUMNS": "400"}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a Freqtrade command ended."""
+
+    command: tuple[str, ...]
+    returncode: int
+    output: str
+    log: str
+
+    @property
+    def trouble(self) -> list[str]:
+        """Return the log lines of failing strategy code."""
+        return [line for line in self.log.splitlines() if _TROUBLE.search(line)]
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether the command succeeded and no callback failed in it."""
+        return self.returncode == 0 and not self.trouble
+
+    def explain(self) -> str:
+        """Return one line that says what went wrong."""
+        lines = [line for line in self.log.splitlines() if " - ERROR - " in line or "Error" in line]
+        reason = (self.trouble or lines or self.log.splitlines()[-1:] or ["it said nothing"])[-1]
+        return f"freqtrade {self.command[0]} ended with exit code {self.returncode}: {reason}"
+
+
+def run_freqtrade(
+    arguments: Sequence[str],
+    *,
+    url: str | None = None,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    on_log: Callable[[str], None] | None = None,
+    show_output: bool = False,
+    timeout: float | None = None,
+) -> Run:
+    """Run ``freqtrade <arguments>`` to its end.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        Command and options.
+    url : str, optional
+        Replay exchange to ask instead of Binance.
+    cwd : Path, optional
+        Where Freqtrade looks for ``user_data``; by default here.
+    environment : mapping, optional
+        Further environment variables.
+    on_log : callable, optional
+        Receives each log line while the command runs.
+    show_output : bool
+        Let Freqtrade write its tables and progress bars to our own standard output.
+    timeout : float, optional
+        Seconds after which it is killed; the exit code is then negative.
+    """
+    seen = show_output and sys.stdout.isatty()
+    variables = {**os.environ, **({} if seen else WIDE), **(environment or {})}
+    if url is not None:
+        variables |= freqtrade_environment(url)
+    with tempfile.TemporaryFile("w+", errors="replace") as captured:
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter
+            [sys.executable, "-m", "freqtrade", *arguments],
+            cwd=cwd,
+            env=variables,
+            stdout=None if show_output else captured,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
+        watchdog = threading.Timer(timeout, process.kill) if timeout else None
+        if watchdog:
+            watchdog.start()
+        lines: list[str] = []
+        with process:
+            for line in process.stderr or ():
+                lines.append(line)
+                if on_log:
+                    on_log(line.rstrip("\n"))
+        if watchdog:
+            watchdog.cancel()
+        captured.seek(0)
+        return Run(tuple(arguments), process.returncode, captured.read(), "".join(lines))
