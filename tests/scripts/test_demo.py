@@ -1,0 +1,106 @@
+"""`make demo` as a newcomer runs it, and what it says when something is wrong."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from providers.store import native_path
+from tests.engine.bot import ROOT, TIMERANGE
+from tests.engine.conftest import exchange, simulated  # noqa: F401 - the same small market
+
+pytestmark = [pytest.mark.freqtrade, pytest.mark.xdist_group("demo")]
+
+
+def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "scripts/demo.py", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_demo_simulates_backtests_and_reports(tmp_path):
+    report = tmp_path / "report.html"
+    run = demo("--output", str(report))
+    assert run.returncode == 0, run.stderr
+    assert "BACKTESTING REPORT" in run.stdout  # Freqtrade's own
+    assert "REGIME x SUB-STRATEGY x EXIT" in run.stdout
+    assert "reconciles with Freqtrade's total" in run.stdout
+    assert "mean nothing" in run.stdout
+    page = report.read_text()
+    assert "This market is simulated" in page
+    assert "plotly" in page
+
+
+@pytest.mark.realdata
+def test_demo_replays_recorded_candles(tmp_path, shared_data):
+    report = tmp_path / "report.html"
+    run = demo(
+        "--datadir", str(shared_data / "binance"), "--timerange", "20251205-20251220",
+        "--output", str(report),
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert "Backtesting 7 pairs" in run.stderr
+    assert "Leaving out TRX/USDT:USDT" in run.stderr
+    assert "This market is simulated" not in report.read_text()
+
+
+def complaint(*arguments: str) -> str:
+    """Run the demo, which must fail, and return its one line."""
+    run = demo(*arguments)
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert "Traceback" not in run.stderr
+    return run.stderr.strip().splitlines()[-1]
+
+
+def test_missing_folder_is_named(tmp_path):
+    line = complaint("--datadir", str(tmp_path / "nowhere"))
+    assert "nowhere does not exist" in line
+    assert "leave it out to simulate" in line
+
+
+def test_folder_without_candles_is_named(tmp_path):
+    assert "holds no *-15m-futures.feather file" in complaint("--datadir", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("timerange", "message"),
+    [
+        ("2026", "timerange is '2026', expected YYYYMMDD-YYYYMMDD"),
+        ("20260110-20260105", "ends before it starts"),
+        ("20200101-20200201", "the data cover"),
+    ],
+)
+def test_bad_timerange_says_what_would_do(simulated, timerange, message):  # noqa: F811
+    assert message in complaint("--datadir", str(simulated), "--timerange", timerange)
+
+
+def test_unknown_profile_lists_the_known():
+    assert "expected one of conservative, classic" in complaint("--profile", "brave")
+
+
+@pytest.fixture
+def damaged(simulated, tmp_path):  # noqa: F811
+    return shutil.copytree(simulated, tmp_path / "market")
+
+
+def test_missing_pair_file_is_named(damaged):
+    native_path(damaged, "BTC/USDT:USDT", "1h", "funding_rate").unlink()
+    line = complaint(
+        "--datadir", str(damaged), "--timerange", TIMERANGE, "--pairs", "BTC/USDT:USDT"
+    )
+    assert "BTC_USDT_USDT-1h-funding_rate.feather does not exist" in line
+
+
+def test_corrupt_file_is_named_and_left_alone(damaged):
+    path = native_path(damaged, "BTC/USDT:USDT", "4h")
+    path.write_bytes(path.read_bytes()[:1000])
+    line = complaint(
+        "--datadir", str(damaged), "--timerange", TIMERANGE, "--pairs", "BTC/USDT:USDT"
+    )
+    assert "BTC_USDT_USDT-4h-futures.feather is not a readable feather file" in line
+    assert path.stat().st_size == 1000
