@@ -1,0 +1,134 @@
+"""Every command that a Freqtrade user types, from the repository's root."""
+
+import json
+import re
+
+import pytest
+
+from tests.engine.bot import CONFIG, ROOT, SPEC, TIMERANGE
+
+pytestmark = pytest.mark.freqtrade
+
+
+@pytest.mark.parametrize("flags", [[], ["--recursive-strategy-search"]])
+def test_every_strategy_is_listed_ok(bot, flags):
+    run = bot.run("list-strategies", "--no-color", *flags)
+    rows = re.findall(r"│\s+(\w+) │\s+(\w+\.py) │\s+(\w+)", run.output)
+    files = {path.name for path in (ROOT / "user_data" / "strategies").glob("[!_]*.py")}
+    assert run.returncode == 0
+    assert {file for _, file, _ in rows} >= files
+    assert {status for _, _, status in rows} == {"OK"}
+
+
+@pytest.mark.parametrize("profile", ["conservative", "classic"])
+def test_profiles_are_overlays(bot, profile):
+    run = bot.run("show-config", "--config", CONFIG, "--config", f"config/profiles/{profile}.json")
+    assert run.returncode == 0, run.explain()
+    shown = json.loads(run.output[run.output.index("{") :])
+    assert shown["regimekit"]["profile"] == profile
+    assert shown["dry_run"] is True
+
+
+def test_hyperopt_runs_in_parallel(bot, tmp_path):
+    run = bot.run(
+        "hyperopt",
+        "--strategy=RegimeRouter",
+        "--hyperopt-loss=SharpeHyperOptLossDaily",
+        "--spaces",
+        "buy",
+        "sell",
+        "--epochs=4",
+        "--job-workers=2",
+        "--random-state=1",
+        "--disable-param-export",
+        f"--datadir={bot.datadir}",
+        "--timerange=20260101-20260115",
+        "--pairs",
+        *SPEC.pairs[:2],
+    )
+    assert run.ok, run.explain()
+    assert "adx_enter" in run.output
+    assert "trail_atr" in run.output
+    assert not (ROOT / "user_data" / "strategies" / "RegimeRouter.json").exists()
+
+
+def lookahead_row(bot, pairs, timerange):
+    run = bot.run(
+        "lookahead-analysis",
+        "--config",
+        CONFIG,
+        "--config",
+        "config/analysis.json",
+        "--strategy=RegimeRouter",
+        f"--datadir={bot.datadir}",
+        f"--timerange={timerange}",
+        "--minimum-trade-amount=5",
+        "--targeted-trade-amount=10",
+        "--pairs",
+        *pairs,
+    )
+    assert run.returncode == 0, run.explain()
+    row = re.search(r"│ RegimeRouter │ +(\w+) │ +(\d+) │ +(\d+) │ +(\d+) │ +(\S*) +│", run.output)
+    assert row, run.output
+    return row.groups()
+
+
+def test_lookahead_analysis_finds_nothing(bot):
+    bias, signals, entries, exits, indicators = lookahead_row(bot, SPEC.pairs[:2], TIMERANGE)
+    assert int(signals) >= 5
+    assert (bias, entries, exits, indicators) == ("No", "0", "0", "")
+
+
+@pytest.mark.realdata
+def test_lookahead_analysis_finds_nothing_on_real_candles(bot_on, shared_data):
+    bot = bot_on(shared_data / "binance")
+    pairs = ("BTC/USDT:USDT", "ETH/USDT:USDT")
+    bias, signals, entries, exits, indicators = lookahead_row(bot, pairs, "20251205-20260105")
+    assert int(signals) >= 5
+    assert (bias, entries, exits, indicators) == ("No", "0", "0", "")
+
+
+def recursive_shares(bot, timerange):
+    """Return the deviations that recursive-analysis shows at our own startup_candle_count."""
+    run = bot.run(
+        "recursive-analysis",
+        "--strategy=RegimeRouter",
+        f"--datadir={bot.datadir}",
+        f"--timerange={timerange}",
+        "--startup-candle",
+        "400",
+        "--pairs",
+        "BTC/USDT:USDT",
+    )
+    assert run.returncode == 0, run.explain()
+    assert "No lookahead bias on indicators found." in run.log
+    return [abs(float(share)) for share in re.findall(r"(-?[\d.]+)%", run.output)]
+
+
+def test_recursive_analysis_finds_nothing(bot):
+    assert max(recursive_shares(bot, "20260110-20260120"), default=0.0) == 0.0
+
+
+@pytest.mark.realdata
+def test_recursive_analysis_finds_nothing_on_real_candles(bot_on, shared_data):
+    # The folder's own history limits 4h candles before the start, so begin late enough.
+    bot = bot_on(shared_data / "binance")
+    assert max(recursive_shares(bot, "20260210-20260220"), default=0.0) == 0.0
+
+
+def test_plot_dataframe_draws_the_decisions(bot, tmp_path):
+    run = bot.run(
+        "plot-dataframe",
+        "--strategy=RegimeRouter",
+        f"--datadir={bot.datadir}",
+        "--timerange=20260110-20260112",
+        "--no-trades",
+        "--pairs",
+        "BTC/USDT:USDT",
+    )
+    assert run.ok, run.explain()
+    name = re.search(r"Stored plot as (.*)", run.log.replace("\n", ""))
+    assert name
+    page = (ROOT / "user_data" / "plot" / "freqtrade-plot-BTC_USDT_USDT-15m.html").read_text()
+    for column in ("regime", "confidence_long", "funding_rate_8h"):
+        assert column in page

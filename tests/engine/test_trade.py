@@ -1,0 +1,188 @@
+"""The bot itself, in dry-run against an exchange whose market goes on past now."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from replay.client import freqtrade_environment, running
+from replay.runner import WIDE
+from replay.simulator.market import simulate
+from replay.simulator.spec import MarketSpec
+from replay.simulator.write import write_market
+from tests.engine.bot import CONFIG, ROOT
+
+pytestmark = [pytest.mark.freqtrade, pytest.mark.xdist_group("trade")]
+
+PATIENCE = 90
+PAIRS = ("BTC/USDT:USDT", "ETH/USDT:USDT")
+
+
+@pytest.fixture(scope="module")
+def live_market(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a market that began 75 days ago and ends the day after tomorrow."""
+    datadir = tmp_path_factory.mktemp("live") / "market"
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    spec = MarketSpec(pairs=PAIRS, start=today, days=2, seed=3, warmup_days=75)
+    write_market(simulate(spec), datadir)
+    return datadir
+
+
+@pytest.fixture(scope="module")
+def live_exchange(live_market: Path) -> Iterator[str]:
+    with running(live_market) as url:
+        yield url
+
+
+@contextmanager
+def freqtrade(
+    url: str, *arguments: str, environment: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """Run a Freqtrade command that does not end by itself; kill it when the block ends."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "freqtrade", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **WIDE, **freqtrade_environment(url), **(environment or {})},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def read_until(process: subprocess.Popen[str], *wanted: str) -> list[str]:
+    """Read the log until each of `wanted` was seen; fails when the process ends before.
+
+    A process that says nothing of the kind is killed after `PATIENCE` seconds, which ends it.
+    """
+    lines, missing = [], list(wanted)
+    watchdog = threading.Timer(PATIENCE, process.kill)
+    watchdog.start()
+    for line in process.stderr or ():
+        lines.append(line)
+        missing = [text for text in missing if text not in line]
+        if not missing:
+            watchdog.cancel()
+            return lines
+    pytest.fail(f"freqtrade ended without {missing}: {''.join(lines[-20:])}")
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    """Ask it to stop and wait; what it logs then depends on where the signal met it."""
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130  # freqtrade's own code for a clean stop
+
+
+def trade_arguments(folder: Path, *extra: str) -> list[str]:
+    overlay = folder / "pairs.json"
+    overlay.write_text(json.dumps({"exchange": {"pair_whitelist": list(PAIRS)}}))
+    return [
+        "trade",
+        "--config",
+        CONFIG,
+        "--config",
+        str(overlay),
+        "--strategy-path=tests/engine/strategies",
+        f"--db-url=sqlite:///{folder}/trades.sqlite",
+        *extra,
+    ]
+
+
+def rows(folder: Path, query: str, arguments: Sequence[object] = ()) -> list[tuple[object, ...]]:
+    with sqlite3.connect(folder / "trades.sqlite") as database:
+        return database.execute(query, arguments).fetchall()
+
+
+def assert_calm(lines: list[str]) -> None:
+    noisy = [line for line in lines if "ERROR" in line or "Strategy caused" in line]
+    assert not noisy, noisy
+
+
+def test_bot_trades_in_dry_run_and_keeps_its_plan_across_a_restart(live_exchange, tmp_path):
+    arguments = trade_arguments(tmp_path, "--strategy=AlwaysIn")
+    filled = [f"LIMIT_BUY has been fulfilled for Trade(id={n}" for n in (1, 2)]
+    with freqtrade(live_exchange, *arguments) as bot:
+        lines = read_until(bot, "Dry run is enabled", *filled, "Bot heartbeat")
+        stop(bot)
+    assert_calm(lines)
+    opened = rows(tmp_path, "select id, open_rate, stop_loss, leverage from trades order by id")
+    plans = {
+        trade: json.loads(value)
+        for trade, value in rows(
+            tmp_path,
+            "select ft_trade_id, cd_value from trade_custom_data where cd_key=?",
+            ["exit_plan"],
+        )
+    }
+    assert len(opened) == 2
+    for trade, open_rate, stop_loss, leverage in opened:
+        assert plans[trade]["entry"] == open_rate
+        assert stop_loss == pytest.approx(plans[trade]["stop"], rel=1e-3)  # on the pair's tick
+        assert stop_loss < open_rate
+        assert leverage == 3
+
+    with freqtrade(live_exchange, *arguments) as bot:
+        lines = read_until(bot, "Bot heartbeat", "checking to exit open trades")
+        stop(bot)
+    assert_calm(lines)
+    again = rows(tmp_path, "select id, open_rate, stop_loss, leverage from trades order by id")
+    assert again == opened
+
+
+def test_shipped_strategy_analyzes_every_pair_live(live_exchange, tmp_path):
+    arguments = trade_arguments(tmp_path, "--strategy=RegimeRouter")
+    with freqtrade(live_exchange, *arguments) as bot:
+        lines = read_until(bot, "Bot heartbeat")
+        stop(bot)
+    assert_calm(lines)
+    assert not [line for line in lines if "No data found" in line or "Unable to analyze" in line]
+
+
+def test_missing_funding_locks_the_pair_and_says_why(live_market, tmp_path):
+    shutil.copytree(live_market, tmp_path / "market")
+    next((tmp_path / "market" / "futures").glob("ETH_*-funding_rate.feather")).unlink()
+    arguments = trade_arguments(tmp_path, "--strategy=AlwaysIn")
+    reason = "ETH/USDT:USDT: a required input is missing or stale"
+    with running(tmp_path / "market") as url, freqtrade(url, *arguments) as bot:
+        lines = read_until(bot, "LIMIT_BUY has been fulfilled", reason)
+        stop(bot)
+    assert_calm(lines)
+    assert sum(reason in line for line in lines) == 1
+    assert rows(tmp_path, "select pair, reason, active from pairlocks") == [
+        ("ETH/USDT:USDT", reason, 1)
+    ]
+    assert rows(tmp_path, "select pair from trades") == [("BTC/USDT:USDT",)]
+
+
+def test_webserver_starts_and_knows_the_strategy(live_exchange, tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {
+        "FREQTRADE__API_SERVER__LISTEN_PORT": str(port),
+        "FREQTRADE__API_SERVER__PASSWORD": "a password of this test",
+    }
+    with freqtrade(live_exchange, "webserver", environment=environment) as server:
+        read_until(server, "Uvicorn running on")
+        login = httpx.BasicAuth("regimerouter", "a password of this test")
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1") as api:
+            token = api.post("/token/login", auth=login).json()["access_token"]
+            answer = api.get("/strategies", headers={"Authorization": f"Bearer {token}"})
+        assert "RegimeRouter" in answer.json()["strategies"]
