@@ -56,7 +56,6 @@ def run_freqtrade(
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
     on_log: Callable[[str], None] | None = None,
-    show_output: bool = False,
     timeout: float | None = None,
 ) -> Run:
     """Run ``freqtrade <arguments>`` to its end.
@@ -73,13 +72,10 @@ def run_freqtrade(
         Further environment variables.
     on_log : callable, optional
         Receives each log line while the command runs.
-    show_output : bool
-        Let Freqtrade write its tables and progress bars to our own standard output.
     timeout : float, optional
         Seconds after which it is killed; the exit code is then negative.
     """
-    seen = show_output and sys.stdout.isatty()
-    variables = {**os.environ, **({} if seen else WIDE), **(environment or {})}
+    variables = {**os.environ, **WIDE, **(environment or {})}
     if url is not None:
         variables |= freqtrade_environment(url)
     with tempfile.TemporaryFile("w+", errors="replace") as captured:
@@ -87,7 +83,7 @@ def run_freqtrade(
             [sys.executable, "-m", "freqtrade", *arguments],
             cwd=cwd,
             env=variables,
-            stdout=None if show_output else captured,
+            stdout=captured,
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",

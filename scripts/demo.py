@@ -62,6 +62,7 @@ def _demo(arguments: argparse.Namespace, console: Console) -> Path:
     RESULTS.mkdir(parents=True, exist_ok=True)
     with running(datadir) as url, console.status("Starting Freqtrade ...") as status:
         run = _backtest(arguments, datadir, pairs, period, url, _narrator(status.update))
+    sys.stdout.write(run.output)
     (RESULTS / "freqtrade.log").write_text(run.log)
     if not run.ok:
         raise ProviderError(f"{run.explain()} (whole log: {RESULTS / 'freqtrade.log'})")
@@ -112,9 +113,15 @@ def _backtest(
         ],
         url=url,
         cwd=ROOT,
+        environment=_looks(),
         on_log=on_log,
-        show_output=True,
     )
+
+
+def _looks() -> dict[str, str]:
+    """Let Freqtrade draw its tables for our terminal, if there is one."""
+    console = Console()
+    return {"COLUMNS": str(console.width), "FORCE_COLOR": "1"} if console.is_terminal else {}
 
 
 def _narrator(say: Callable[[str], None]) -> Callable[[str], None]:
