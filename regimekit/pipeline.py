@@ -38,8 +38,9 @@ def analyze(
         Length of one candle of `candles`.
     """
     closes_at = candles["date"] + timeframe
-    frame = with_columns(candles, indicator_columns(candles))
+    frame = with_columns(candles, indicator_columns(candles, settings.indicators))
     for name in HIGHER_TIMEFRAMES:
-        frame = with_columns(frame, higher_timeframe_columns(closes_at, higher[name], name))
+        trends = higher_timeframe_columns(closes_at, higher[name], name, settings.indicators)
+        frame = with_columns(frame, trends)
     frame = with_columns(frame, funding_columns(closes_at, funding, settings.filters))
     return with_columns(frame, decision_columns(frame, settings))

@@ -37,6 +37,41 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class IndicatorSettings(Section):
+    """How far back indicators look, in bars; `startup_candle_count` covers the largest values."""
+
+    atr: int = setting(14, 2, 50, about="average true range")
+    atr_average: int = setting(20, 2, 100, about="average of ATR that ATR is compared with")
+    adx: int = setting(14, 2, 30, about="average directional index, also on 1h and 4h")
+    ema_fast: int = setting(5, 2, 50, about="fastest of the three averages of momentum")
+    ema_mid: int = setting(13, 3, 80, about="middle one, above ema_fast")
+    ema_slow: int = setting(21, 4, 100, about="slowest one, above ema_mid")
+    rsi_fast: int = setting(8, 2, 30, about="RSI of momentum")
+    rsi: int = setting(14, 2, 30, about="RSI of mean reversion, breakout and divergences")
+    macd_fast: int = setting(5, 2, 50, about="fast average of MACD")
+    macd_slow: int = setting(13, 3, 80, about="slow average of MACD, above macd_fast")
+    macd_signal: int = setting(5, 2, 50, about="average of MACD that it is compared with")
+    bollinger: int = setting(10, 3, 100, about="Bollinger bands")
+    bollinger_deviations: float = setting(2.0, 0.5, 5, about="their width in standard deviations")
+    volume: int = setting(20, 2, 200, about="volume average and window of on-balance volume")
+    breakout_range: int = setting(50, 5, 300, about="range that a breakout has to leave")
+    pivot_wing: int = setting(3, 1, 20, about="bars on each side of a swing point")
+    divergence_bars: int = setting(10, 1, 100, about="bars for which a divergence stands")
+    trend_ema_fast: int = setting(20, 2, 50, about="fast average of the 1h and 4h trend")
+    trend_ema_slow: int = setting(50, 3, 60, about="slow average of it, above trend_ema_fast")
+
+    def __post_init__(self) -> None:
+        Section.__post_init__(self)
+        for low, high in (
+            ("ema_fast", "ema_mid"),
+            ("ema_mid", "ema_slow"),
+            ("macd_fast", "macd_slow"),
+            ("trend_ema_fast", "trend_ema_slow"),
+        ):
+            _check_order("indicators", low, getattr(self, low), high, getattr(self, high))
+
+
+@dataclass(frozen=True, slots=True)
 class RegimeSettings(Section):
     """When a market counts as trending, volatile or ranging."""
 
@@ -144,6 +179,9 @@ class FilterSettings(Section):
     )
     funding_penalty: float = setting(0.15, 0, 1, about="confidence taken from the crowded side")
     funding_bonus: float = setting(0.08, 0, 1, about="confidence given to the other side")
+    funding_delay_minutes: float = setting(
+        1.0, 0.1, 60, about="minutes until a settlement counts as published"
+    )
     funding_max_age_hours: float = setting(
         9.0, 1, 48, about="hours after which the last settlement no longer counts"
     )
@@ -228,6 +266,7 @@ class Settings:
     profile: str = "conservative"
     # False makes decisions independent of past trades, as lookahead-analysis needs.
     trade_history: bool = True
+    indicators: IndicatorSettings = field(default_factory=IndicatorSettings)
     regime: RegimeSettings = field(default_factory=RegimeSettings)
     momentum: MomentumSettings = field(default_factory=MomentumSettings)
     mean_reversion: MeanReversionSettings = field(default_factory=MeanReversionSettings)
@@ -238,6 +277,7 @@ class Settings:
 
 
 SECTIONS: dict[str, type[Section]] = {
+    "indicators": IndicatorSettings,
     "regime": RegimeSettings,
     "momentum": MomentumSettings,
     "mean_reversion": MeanReversionSettings,

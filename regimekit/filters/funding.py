@@ -10,12 +10,10 @@ from regimekit.filters.verdict import Verdict
 from regimekit.schema import Availability, Side
 from regimekit.settings import FilterSettings
 
-# A settlement is published seconds after it happened, so not yet at a candle closing on it.
-PUBLICATION_DELAY = timedelta(minutes=1)
 EIGHT_HOURS = timedelta(hours=8)
 
 
-def funding_events(funding: pd.DataFrame) -> pd.DataFrame:
+def funding_events(funding: pd.DataFrame, delay: timedelta) -> pd.DataFrame:
     """Turn Freqtrade's funding rows into rates per eight hours with the instant they were known.
 
     Parameters
@@ -24,6 +22,9 @@ def funding_events(funding: pd.DataFrame) -> pd.DataFrame:
         ``date`` (settlement, datetime64[UTC]) and ``funding_rate`` (fraction of notional per
         interval). The interval differs per pair and changes over time, so it is read from the
         distance to the settlement before; the first row has none and stays NaN.
+
+    delay : timedelta
+        A settlement is published seconds after it happened, so not yet at a candle closing on it.
 
     Returns
     -------
@@ -41,7 +42,7 @@ def funding_events(funding: pd.DataFrame) -> pd.DataFrame:
     regular = interval.where(interval <= EIGHT_HOURS)
     return pd.DataFrame(
         {
-            "known_at": rows["date"] + PUBLICATION_DELAY,
+            "known_at": rows["date"] + delay,
             "funding_rate_8h": rows["funding_rate"] * (EIGHT_HOURS / regular),
         }
     )

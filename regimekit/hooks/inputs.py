@@ -34,7 +34,10 @@ class MarketInputs(PackStrategy):
         closes_at = dataframe["date"] + timedelta(seconds=self.timeframe_seconds)
         joined = [
             higher_timeframe_columns(
-                closes_at, self.dp.get_pair_dataframe(pair, timeframe), timeframe
+                closes_at,
+                self.dp.get_pair_dataframe(pair, timeframe),
+                timeframe,
+                self.settings.indicators,
             )
             for timeframe in HIGHER_TIMEFRAMES
         ]

@@ -3,39 +3,18 @@
 Column names are Freqtrade's and the field's own; warm-up is NaN and stays NaN.
 """
 
-from dataclasses import dataclass
-
 import pandas as pd
 import talib
 
 from regimekit.indicators.divergence import divergence
 from regimekit.indicators.levels import resistance, reversal_candle, signed_body, support
 from regimekit.indicators.volume import obv_flow, volume_ratio
+from regimekit.settings import IndicatorSettings
+
+DEFAULTS = IndicatorSettings()
 
 
-@dataclass(frozen=True, slots=True)
-class IndicatorPeriods:
-    """Look-backs in bars. Fixed by design: they decide what is measured, not how to trade it."""
-
-    atr: int = 14
-    atr_average: int = 20
-    adx: int = 14
-    ema: tuple[int, int, int] = (5, 13, 21)
-    rsi_fast: int = 8
-    rsi: int = 14
-    macd: tuple[int, int, int] = (5, 13, 5)
-    bollinger: int = 10
-    bollinger_deviations: float = 2.0
-    volume: int = 20
-    breakout_range: int = 50
-    pivot_wing: int = 3
-    trend_ema: tuple[int, int] = (20, 50)
-
-
-PERIODS = IndicatorPeriods()
-
-
-def indicator_columns(candles: pd.DataFrame, periods: IndicatorPeriods = PERIODS) -> pd.DataFrame:
+def indicator_columns(candles: pd.DataFrame, periods: IndicatorSettings = DEFAULTS) -> pd.DataFrame:
     """Compute what the regime and the sub-strategies read.
 
     Parameters
@@ -55,14 +34,18 @@ def indicator_columns(candles: pd.DataFrame, periods: IndicatorPeriods = PERIODS
     volume = candles["volume"]
     atr = talib.ATR(high, low, close, timeperiod=periods.atr)
     rsi = talib.RSI(close, timeperiod=periods.rsi)
-    fast, slow, signal = periods.macd
-    _, _, histogram = talib.MACD(close, fastperiod=fast, slowperiod=slow, signalperiod=signal)
+    _, _, histogram = talib.MACD(
+        close,
+        fastperiod=periods.macd_fast,
+        slowperiod=periods.macd_slow,
+        signalperiod=periods.macd_signal,
+    )
     deviations = periods.bollinger_deviations
     upper, _, lower = talib.BBANDS(
         close, timeperiod=periods.bollinger, nbdevup=deviations, nbdevdn=deviations
     )
     width = upper - lower
-    wing = periods.pivot_wing
+    swings = {"wing": periods.pivot_wing, "fresh": periods.divergence_bars}
     ceiling = resistance(high, bars=periods.breakout_range)
     floor = support(low, bars=periods.breakout_range)
     return pd.DataFrame(
@@ -70,9 +53,9 @@ def indicator_columns(candles: pd.DataFrame, periods: IndicatorPeriods = PERIODS
             "atr": atr,
             "atr_ratio": atr / talib.SMA(atr, timeperiod=periods.atr_average),
             "adx": talib.ADX(high, low, close, timeperiod=periods.adx),
-            "ema_fast": talib.EMA(close, timeperiod=periods.ema[0]),
-            "ema_mid": talib.EMA(close, timeperiod=periods.ema[1]),
-            "ema_slow": talib.EMA(close, timeperiod=periods.ema[2]),
+            "ema_fast": talib.EMA(close, timeperiod=periods.ema_fast),
+            "ema_mid": talib.EMA(close, timeperiod=periods.ema_mid),
+            "ema_slow": talib.EMA(close, timeperiod=periods.ema_slow),
             "rsi_fast": talib.RSI(close, timeperiod=periods.rsi_fast),
             "rsi": rsi,
             "macd_hist": histogram,
@@ -85,14 +68,14 @@ def indicator_columns(candles: pd.DataFrame, periods: IndicatorPeriods = PERIODS
             "break_down": floor / close - 1.0,
             "body": signed_body(open_, high, low, close),
             "reversal": reversal_candle(open_, high, low, close),
-            "rsi_divergence": divergence(high, low, rsi, wing=wing),
-            "obv_divergence": divergence(high, low, talib.OBV(close, volume), wing=wing),
+            "rsi_divergence": divergence(high, low, rsi, **swings),
+            "obv_divergence": divergence(high, low, talib.OBV(close, volume), **swings),
         },
         index=candles.index,
     )
 
 
-def trend_columns(candles: pd.DataFrame, periods: IndicatorPeriods = PERIODS) -> pd.DataFrame:
+def trend_columns(candles: pd.DataFrame, periods: IndicatorSettings = DEFAULTS) -> pd.DataFrame:
     """Compute trend direction and strength of a higher timeframe.
 
     Returns
@@ -102,8 +85,8 @@ def trend_columns(candles: pd.DataFrame, periods: IndicatorPeriods = PERIODS) ->
         while warming up. ``adx``: 0..100.
     """
     high, low, close = candles["high"], candles["low"], candles["close"]
-    fast = talib.EMA(close, timeperiod=periods.trend_ema[0])
-    slow = talib.EMA(close, timeperiod=periods.trend_ema[1])
+    fast = talib.EMA(close, timeperiod=periods.trend_ema_fast)
+    slow = talib.EMA(close, timeperiod=periods.trend_ema_slow)
     up = ((fast > slow) & (close > slow)).astype(float)
     down = ((fast < slow) & (close < slow)).astype(float)
     return pd.DataFrame(

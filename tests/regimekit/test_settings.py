@@ -128,6 +128,8 @@ def test_the_edges_of_a_range_belong_to_it(edge):
 ORDERED = {
     *("adx_enter", "adx_leave", "volatile_enter", "volatile_leave"),
     *("drawdown_start", "drawdown_full", "min_stop", "max_stop"),
+    *("ema_fast", "ema_mid", "ema_slow", "macd_fast", "macd_slow"),
+    *("trend_ema_fast", "trend_ema_slow"),
 }
 
 

@@ -60,7 +60,8 @@ class RegimeRouter(MarketInputs, EntryGates, OutageLocks, RiskSizing, PlannedExi
     def populate_indicators(
         self, dataframe: pd.DataFrame, metadata: dict[str, Any]
     ) -> pd.DataFrame:
-        dataframe = with_columns(dataframe, indicator_columns(dataframe))
+        indicators = indicator_columns(dataframe, self.settings.indicators)
+        dataframe = with_columns(dataframe, indicators)
         return self.with_market_inputs(dataframe, metadata["pair"])
 
     def populate_entry_trend(

@@ -15,6 +15,7 @@ from regimekit.settings import FilterSettings
 
 DAY = pd.Timestamp("2026-01-05", tz="UTC")
 SETTINGS = FilterSettings()
+DELAY = timedelta(minutes=1)
 OUTAGE, STALE, OK = Availability
 
 
@@ -33,18 +34,18 @@ def at(moment: str, settlements: pd.DataFrame) -> pd.Series:
 
 @pytest.mark.parametrize(("interval", "factor"), [(8, 1), (4, 2), (2, 4), (1, 8)])
 def test_rates_are_counted_per_eight_hours(interval, factor):
-    events = funding_events(rows((0, 0.0001), (interval, 0.0002)))
+    events = funding_events(rows((0, 0.0001), (interval, 0.0002)), DELAY)
     assert np.isnan(events["funding_rate_8h"].iloc[0])
     assert events["funding_rate_8h"].iloc[1] == pytest.approx(0.0002 * factor)
 
 
 def test_the_interval_of_a_pair_may_change():
-    events = funding_events(rows((0, 1e-4), (8, 1e-4), (16, 1e-4), (20, 1e-4), (21, 1e-4)))
+    events = funding_events(rows((0, 1e-4), (8, 1e-4), (16, 1e-4), (20, 1e-4), (21, 1e-4)), DELAY)
     np.testing.assert_allclose(events["funding_rate_8h"], [np.nan, 1e-4, 1e-4, 2e-4, 8e-4])
 
 
 def test_a_gap_in_the_records_is_not_a_long_interval():
-    events = funding_events(rows((0, 1e-4), (8, 1e-4), (24, 1e-4), (32, 1e-4)))
+    events = funding_events(rows((0, 1e-4), (8, 1e-4), (24, 1e-4), (32, 1e-4)), DELAY)
     np.testing.assert_allclose(events["funding_rate_8h"], [np.nan, 1e-4, np.nan, 1e-4])
 
 
@@ -53,7 +54,7 @@ def test_a_gap_in_the_records_is_not_a_long_interval():
 def test_some_milliseconds_more_or_less_change_nothing(jitter):
     exact = rows(*[(8 * number, 1e-4 * number) for number in range(6)])
     jittered = exact.assign(date=exact["date"] + pd.to_timedelta(jitter, unit="ms"))
-    pd.testing.assert_frame_equal(funding_events(jittered), funding_events(exact))
+    pd.testing.assert_frame_equal(funding_events(jittered, DELAY), funding_events(exact, DELAY))
 
 
 @settings(max_examples=30)
@@ -62,12 +63,12 @@ def test_order_and_repetition_do_not_matter(order, repeated):
     straight = rows(*[(8 * number, 1e-4 * number) for number in range(6)])
     tangled = straight.iloc[[*order, *repeated]]
     pd.testing.assert_frame_equal(
-        funding_events(tangled).reset_index(drop=True), funding_events(straight)
+        funding_events(tangled, DELAY).reset_index(drop=True), funding_events(straight, DELAY)
     )
 
 
 def test_no_rows_are_no_events():
-    assert funding_events(rows()).empty
+    assert funding_events(rows(), DELAY).empty
     assert at("08:15", rows())["funding_state"] == OUTAGE
 
 

@@ -1,5 +1,7 @@
 """Every indicator column: causal, free of the units it should be free of, and forgetful."""
 
+from dataclasses import fields, replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regimekit.indicators.frame import indicator_columns, trend_columns
+from regimekit.settings import IndicatorSettings
 from tests.markets import OHLC, POISONS, candle_frame, candle_frames, poisoned, reflected
 
 BARS = 260
@@ -163,3 +166,16 @@ def test_a_trend_is_undecided_once_price_crosses_its_slow_average():
     close = np.append(512 + np.arange(120.0), 500.0)
     candles = pd.DataFrame({"high": close + 1, "low": close - 1, "close": close})
     assert trend_columns(candles)["trend"].iloc[-2:].tolist() == [1.0, 0.0]
+
+
+@pytest.mark.parametrize("name", [item.name for item in fields(IndicatorSettings)])
+def test_every_look_back_is_used(name):
+    """A setting that changes nothing is a promise that nobody keeps."""
+    candles = candle_frame(600, seed=3)
+    default = IndicatorSettings()
+    low = next(item.metadata["low"] for item in fields(default) if item.name == name)
+    # An ordered neighbor bounds the change, so take one step towards the nearer allowed value.
+    step = -1 if getattr(default, name) - 1 >= low else 1
+    changed = replace(default, **{name: getattr(default, name) + step})
+    columns = trend_columns if name.startswith("trend") else indicator_columns
+    assert not columns(candles, changed).equals(columns(candles, default))
