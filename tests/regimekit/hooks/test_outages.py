@@ -86,3 +86,27 @@ def test_nothing_is_locked_outside_the_live_loop(runmode):
     locks.see(False)
     locks.bot_loop_start(START)
     assert not locks.locked
+
+
+def test_an_input_that_is_late_is_looked_at_again_within_the_candle(locks):
+    """A 1h candle may come one loop after the 15m one; by default it would wait for the next."""
+    opened = START.replace(minute=0)
+    locks.see(False)
+    locks.bot_loop_start(opened + timedelta(seconds=5))
+    assert locks.process_only_new_candles is False
+    locks.see(True)
+    locks.bot_loop_start(opened + timedelta(seconds=10))
+    assert locks.process_only_new_candles is True
+    locks.see(False)
+    locks.bot_loop_start(opened + GRACE)
+    assert locks.process_only_new_candles is True
+
+
+def test_a_lock_ends_with_the_first_decision_that_has_its_inputs(locks):
+    locks.see(False)
+    locks.bot_loop_start(START)
+    fresh, stale = SimpleNamespace(inputs_ok=True), SimpleNamespace(inputs_ok=False)
+    now = START + timedelta(minutes=10, seconds=6)  # six seconds into the next candle
+    locks.decisions = {PAIR: SimpleNamespace(at=lambda moment: fresh if moment == now else stale)}
+    locks.bot_loop_start(now)
+    assert len(locks.unlocked) == 1
