@@ -27,7 +27,7 @@ help: ## List the targets
 venv: $(VENV)/.installed ## Create the virtual environment from the lock file
 
 demo: $(VENV)/.installed ## Backtest RegimeRouter and write an HTML report [DATADIR= TIMERANGE= PROFILE=]
-	$(BIN)/python scripts/demo.py $(if $(DATADIR),--datadir $(DATADIR)) \
+	$(BIN)/python scripts/demo.py $(if $(DATADIR),--datadir "$(DATADIR)") \
 	  $(if $(TIMERANGE),--timerange $(TIMERANGE)) $(if $(PROFILE),--profile $(PROFILE)) $(DEMO_ARGS)
 
 test: $(VENV)/.installed ## Run the whole test suite
@@ -41,10 +41,8 @@ lint: $(VENV)/.installed ## Check formatting, lint rules and types
 bench: $(VENV)/.installed ## Measure speed and memory as ratios within one run
 	$(BIN)/python benchmarks/run.py
 
-user_data/data/simulated/simulation.json: | $(VENV)/.installed
+serve: $(VENV)/.installed ## Serve the simulated market where config/offline.json expects it
 	$(BIN)/python -m replay simulate --out user_data/data/simulated --days 60
-
-serve: user_data/data/simulated/simulation.json ## Serve the simulated market where config/offline.json expects it
 	$(BIN)/python -m replay serve --datadir user_data/data/simulated --port 8917
 
 serve-live: $(VENV)/.installed ## The same with a market that goes on past now, for dry-run trading

@@ -83,7 +83,8 @@ def futures_pairs(datadir: Path, timeframe: str = "15m") -> tuple[str, ...]:
             "or leave it out to simulate a market"
         )
     suffix = f"-{timeframe}-futures.feather"
-    stems = [path.name.removesuffix(suffix) for path in (datadir / "futures").glob(f"*{suffix}")]
+    names = [path.name.removesuffix(suffix) for path in (datadir / "futures").glob(f"*{suffix}")]
+    stems = [name for name in names if name.count("_") >= 2]  # BASE_QUOTE_SETTLE
     if not stems:
         raise DataMissingError(
             f"{datadir / 'futures'} holds no *{suffix} file; pass Freqtrade's data folder of one "

@@ -154,9 +154,13 @@ class AsOf:
         return [file for file in self.datadir.files(pair, kind) if file.first <= until]
 
     def _closed(self, pair: Pair, kind: str, interval: int) -> Candles:
-        for file in reversed(self._files(pair, kind)):
-            if interval % file.interval == 0:
-                return self.datadir.candles(file, interval).closed(self.now)
+        closed = [
+            self.datadir.candles(file, interval).closed(self.now)
+            for file in reversed(self._files(pair, kind))
+            if interval % file.interval == 0
+        ]
+        if closed:  # a file that was not kept up to date does not hide one that was
+            return max(closed, key=lambda rows: rows.opens_at[-1] if len(rows) else -1)
         return Candles(interval, np.empty(0, np.int64), np.empty((0, TRADES + 1)))
 
     def _forming(self, pair: Pair, kind: str, interval: int) -> Candles:

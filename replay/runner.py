@@ -7,11 +7,13 @@ log is read too.
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,17 +89,35 @@ def run_freqtrade(
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
+            start_new_session=True,  # hyperopt's workers hold our pipe: they must end with it
         )
-        watchdog = threading.Timer(timeout, process.kill) if timeout else None
+        watchdog = threading.Timer(timeout, _kill, [process]) if timeout else None
         if watchdog:
             watchdog.start()
-        lines: list[str] = []
-        with process:
+        try:
+            lines = _read(process, on_log)
+        finally:
+            if watchdog:
+                watchdog.cancel()
+        captured.seek(0)
+        return Run(tuple(arguments), process.returncode, captured.read(), "".join(lines))
+
+
+def _read(process: subprocess.Popen[str], on_log: Callable[[str], None] | None) -> list[str]:
+    """Return what it logs until it ends; end it when we are interrupted."""
+    lines: list[str] = []
+    with process:
+        try:
             for line in process.stderr or ():
                 lines.append(line)
                 if on_log:
                     on_log(line.rstrip("\n"))
-        if watchdog:
-            watchdog.cancel()
-        captured.seek(0)
-        return Run(tuple(arguments), process.returncode, captured.read(), "".join(lines))
+        except BaseException:
+            _kill(process)  # leaving the block waits for it
+            raise
+    return lines
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    with suppress(ProcessLookupError):  # it ended by itself
+        os.killpg(process.pid, signal.SIGKILL)

@@ -2,6 +2,7 @@
 
 import argparse
 import copy
+import math
 import signal
 import socket
 import sys
@@ -85,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, _exit_cleanly)
-    if arguments.oi_delay < 0:
+    if not 0 <= arguments.oi_delay < math.inf:
         raise StartUpError(f"--oi-delay is {arguments.oi_delay:g}, expected 0 or more seconds")
     datadir = Datadir.scan(arguments.datadir)
     clock = _clock(arguments.at, freeze=arguments.freeze)

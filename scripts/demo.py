@@ -5,6 +5,7 @@ are replayed, and the pairs that have all data for the period are chosen.
 """
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -37,11 +38,15 @@ def main() -> int:
     arguments = _arguments()
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     started = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, and ends what it started
     try:
         report = _demo(arguments, console)
     except (ProviderError, ReplayError, RunError, ValueError, OSError) as error:
         console.print(f"demo: {error}", markup=False)
         return 2
+    except KeyboardInterrupt:
+        console.print("demo: interrupted")
+        return 130
     took = time.monotonic() - started
     console.print(
         f"Done in {took:.0f} s. Open the report: {report.resolve().as_uri()}", markup=False
@@ -169,6 +174,8 @@ def _arguments() -> argparse.Namespace:
     arguments = parser.parse_args()
     if arguments.profile not in PROFILES:
         parser.error(f"--profile is {arguments.profile!r}, expected one of {', '.join(PROFILES)}")
+    if arguments.output.is_dir():
+        parser.error(f"--output is {arguments.output}, a folder; name a file in it")
     return arguments
 
 

@@ -1,5 +1,6 @@
 """Fixtures that several test folders share, and how hypothesis draws its examples."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,20 @@ from hypothesis import settings
 settings.register_profile("deterministic", derandomize=True, deadline=None)
 settings.load_profile("deterministic")
 
+# Tests read tables and talk to loopback; some machines ask for color or name a proxy.
+os.environ.pop("FORCE_COLOR", None)
+os.environ.update(NO_PROXY="127.0.0.1,localhost", no_proxy="127.0.0.1,localhost")
+
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def pytest_configure() -> None:
+    """Make the folders that Freqtrade would make; two of them at once trip over each other."""
+    for name in (
+        *("backtest_results", "data", "freqaimodels", "hyperopt_results", "hyperopts"),
+        *("logs", "notebooks", "plot", "strategies"),
+    ):
+        (REPOSITORY / "user_data" / name).mkdir(parents=True, exist_ok=True)
 
 
 @pytest.fixture(scope="session")

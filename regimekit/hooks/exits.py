@@ -88,7 +88,7 @@ class PlannedExits(PackStrategy):
             # would leave the disaster stop: ask for one at the price, so that the trade closes.
             stop = current_rate
         return stoploss_from_absolute(
-            # Freqtrade rounds towards the price: a stop that lies on a tick shall stay on it.
+            # Freqtrade rounds toward the price: a stop that lies on a tick shall stay on it.
             stop * (1 - plan.side.sign * ROUNDING_NOISE),
             current_rate,
             is_short=trade.is_short,

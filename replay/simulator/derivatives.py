@@ -96,7 +96,7 @@ def funding(clock: Clock, contract: Contract, premiums: Floats) -> pd.DataFrame:
 def funding_rate(premiums: Floats) -> float:
     """Return the rate for one interval of premiums, one per minute.
 
-    The rate is the average premium, pulled towards the interest rate by at most `INTEREST_BAND`.
+    The rate is the average premium, pulled toward the interest rate by at most `INTEREST_BAND`.
 
     Examples
     --------

@@ -11,7 +11,15 @@ from filelock import FileLock
 from replay.client import running
 from replay.simulator.market import simulate
 from replay.simulator.write import is_current, write_market
-from tests.engine.bot import SPEC, Bot
+from tests.engine.bot import ROOT, SPEC, Bot
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shipped_parameters() -> None:
+    """Fail early where a hyperopt result would replace the shipped defaults."""
+    found = ROOT / "user_data" / "strategies" / "RegimeRouter.json"
+    if found.exists():
+        pytest.fail(f"{found} overrides the shipped parameters; move it away to run these tests")
 
 
 @pytest.fixture(scope="session")

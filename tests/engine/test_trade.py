@@ -80,6 +80,7 @@ def read_until(process: subprocess.Popen[str], *wanted: str) -> list[str]:
         if not missing:
             watchdog.cancel()
             return lines
+    watchdog.cancel()
     pytest.fail(f"freqtrade ended without {missing}: {''.join(lines[-20:])}")
 
 
@@ -182,7 +183,7 @@ def test_webserver_starts_and_knows_the_strategy(live_exchange, tmp_path):
     with freqtrade(live_exchange, "webserver", environment=environment) as server:
         read_until(server, "Uvicorn running on")
         login = httpx.BasicAuth("regimerouter", "a password of this test")
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1") as api:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=PATIENCE) as api:
             token = api.post("/token/login", auth=login).json()["access_token"]
             answer = api.get("/strategies", headers={"Authorization": f"Bearer {token}"})
         assert "RegimeRouter" in answer.json()["strategies"]

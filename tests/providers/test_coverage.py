@@ -73,6 +73,12 @@ def test_period_outside_the_data_names_what_they_cover(tmp_path):
         select_pairs(tmp_path, parse_timerange("20250101-20250201"))
 
 
+def test_file_of_another_name_is_passed_over(tmp_path):
+    write_pair(tmp_path, "BTC/USDT:USDT")
+    (tmp_path / "futures" / "BTC_USDT-15m-futures.feather").touch()
+    assert futures_pairs(tmp_path) == ("BTC/USDT:USDT",)
+
+
 def test_folder_without_a_complete_pair_says_what_to_download(tmp_path):
     write_pair(tmp_path, "BTC/USDT:USDT")
     native_path(tmp_path, "BTC/USDT:USDT", "1h", "mark").unlink()

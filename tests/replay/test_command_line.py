@@ -32,14 +32,17 @@ def test_it_says_once_when_it_is_ready_and_stops_cleanly(datadir, stop):
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        ready = process.stdout.readline()
-        assert READY.fullmatch(ready)
-        assert httpx.get(f"{ready.split()[3]}/fapi/v1/time").json() == {
-            "serverTime": int(NOW.timestamp() * 1000)
-        }
-        process.send_signal(stop)
-        assert process.communicate(timeout=30) == ("", "")
-        assert process.returncode == 0
+        try:
+            ready = process.stdout.readline()
+            assert READY.fullmatch(ready)
+            assert httpx.get(f"{ready.split()[3]}/fapi/v1/time", timeout=30).json() == {
+                "serverTime": int(NOW.timestamp() * 1000)
+            }
+            process.send_signal(stop)
+            assert process.communicate(timeout=30) == ("", "")
+            assert process.returncode == 0
+        finally:
+            process.kill()  # leaving the block waits for it
 
 
 def _no_folder(tmp_path):
@@ -66,7 +69,11 @@ def _no_such_port(datadir):
 
 
 def _no_such_host(datadir):
-    return ["--datadir", datadir, "--host", "no.such.host.invalid"], ["no.such.host.invalid"]
+    return ["--datadir", datadir, "--host", "203.0.113.1"], ["203.0.113.1"]
+
+
+def _endless_delay(datadir):
+    return ["--datadir", datadir, "--oi-delay", "inf"], ["--oi-delay is inf", "0 or more"]
 
 
 def _negative_delay(datadir):
@@ -84,7 +91,15 @@ def test_folders_that_cannot_be_served(tmp_path, case):
 
 @pytest.mark.parametrize(
     "case",
-    [_bad_instant, _too_early, _no_such_port, _no_such_host, _negative_delay, _bad_option],
+    [
+        _bad_instant,
+        _too_early,
+        _no_such_port,
+        _no_such_host,
+        _negative_delay,
+        _endless_delay,
+        _bad_option,
+    ],
 )
 def test_settings_that_cannot_be_used(datadir, case):
     _complains(*case(datadir))

@@ -8,7 +8,7 @@ import pytest
 
 from providers.store import native_path
 from tests.engine.bot import ROOT, TIMERANGE
-from tests.engine.conftest import exchange, simulated  # noqa: F401 - the same small market
+from tests.engine.conftest import simulated  # noqa: F401 - the same small market
 
 pytestmark = [pytest.mark.freqtrade, pytest.mark.xdist_group("demo")]
 
@@ -20,6 +20,7 @@ def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
+        timeout=600,
     )
 
 

@@ -186,7 +186,7 @@ def test_a_stop_that_stays_is_not_asked_for_again():
 @pytest.mark.parametrize("is_short", [False, True])
 @pytest.mark.parametrize("entry", [149.45, 0.4129, 3107.08, 98.7, 83154.3])
 def test_a_stop_on_a_tick_stays_on_it_at_any_leverage(entry, is_short, leverage):
-    """Freqtrade rounds towards the price, so noise would move the stop by a tick."""
+    """Freqtrade rounds toward the price, so noise would move the stop by a tick."""
     tick = 10.0 ** -len(str(entry).split(".")[1])
     bot = strategy()
     bot.decisions[PAIR] = table(stop_distance=20 * tick)

@@ -174,7 +174,7 @@ def test_every_look_back_is_used(name):
     candles = candle_frame(600, seed=3)
     default = IndicatorSettings()
     low = next(item.metadata["low"] for item in fields(default) if item.name == name)
-    # An ordered neighbor bounds the change, so take one step towards the nearer allowed value.
+    # An ordered neighbor bounds the change, so take one step toward the nearer allowed value.
     step = -1 if getattr(default, name) - 1 >= low else 1
     changed = replace(default, **{name: getattr(default, name) + step})
     columns = trend_columns if name.startswith("trend") else indicator_columns

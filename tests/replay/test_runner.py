@@ -1,0 +1,76 @@
+"""Freqtrade as a subprocess: what is captured, and that nothing outlives it."""
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from replay.runner import run_freqtrade
+
+# Stands in for Freqtrade: starts a child that keeps its pipes, as hyperopt's workers do.
+STUBBORN = """
+    import subprocess, sys, time
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
+    print("child", child.pid, file=sys.stderr, flush=True)
+    time.sleep(300)
+"""
+LOUD = """
+    import sys
+    print("x" * 200_000)
+    print("first - INFO - started", file=sys.stderr)
+    print("y" * 200_000, file=sys.stderr)
+    print("freqtrade - ERROR - it went wrong", file=sys.stderr)
+    sys.exit(2)
+"""
+
+
+@pytest.fixture
+def stand_in(tmp_path):
+    """Return an environment in which `python -m freqtrade` runs other source code."""
+
+    def make(source: str) -> dict[str, str]:
+        package = tmp_path / "freqtrade"
+        package.mkdir()
+        (package / "__init__.py").touch()
+        (package / "__main__.py").write_text(textwrap.dedent(source))
+        return {"PYTHONPATH": str(tmp_path)}
+
+    return make
+
+
+def gone(pid: int) -> bool:
+    """Tell whether a process has ended; a zombie that nobody reaps has."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return True
+    return stat.rsplit(")", 1)[1].split()[0] == "Z"
+
+
+def test_output_and_log_are_captured_however_long(stand_in, tmp_path):
+    run = run_freqtrade(["backtesting"], cwd=tmp_path, environment=stand_in(LOUD))
+    assert (run.returncode, run.ok) == (2, False)
+    assert len(run.output) > 200_000
+    assert "started" in run.log
+    assert run.explain().startswith("freqtrade backtesting ended with exit code 2")
+    assert "it went wrong" in run.explain()
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads the state of processes from /proc")
+def test_a_timeout_ends_its_children_too(stand_in, tmp_path):
+    run = run_freqtrade(["hyperopt"], cwd=tmp_path, environment=stand_in(STUBBORN), timeout=3)
+    assert run.returncode < 0
+    assert gone(int(run.log.split()[1]))
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads the state of processes from /proc")
+def test_an_interruption_ends_it_and_its_children(stand_in, tmp_path):
+    pids = []
+
+    def interrupt(line: str) -> None:
+        pids.append(int(line.split()[1]))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_freqtrade(["hyperopt"], cwd=tmp_path, environment=stand_in(STUBBORN), on_log=interrupt)
+    assert gone(pids[0])
