@@ -4,6 +4,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 import pytest
+from freqtrade.enums import RunMode
 from freqtrade.exceptions import ConfigurationError, OperationalException
 from freqtrade.strategy import DecimalParameter, IntParameter
 
@@ -42,6 +43,20 @@ def test_a_wrong_setting_stops_the_start_in_one_line():
     assert "\n" not in str(refusal.value)
     # Freqtrade answers its child ConfigurationError with exit code 0.
     assert not isinstance(refusal.value, ConfigurationError)
+
+
+def test_a_profile_keeps_its_fractions():
+    bot = Tunable({"regimekit": {"regime": {"adx_enter": 27.9}}})
+    assert bot.tuned_settings().regime.adx_enter == 27.9
+
+
+def test_hyperopt_is_refused_where_a_range_contradicts_a_setting():
+    """Trying an adx_enter of 20 with an adx_leave of 24 would end the run in the middle."""
+    settings = {"regimekit": {"regime": {"adx_leave": 24}}}
+    assert Tunable(dict(settings)).settings.regime.adx_leave == 24
+    with pytest.raises(OperationalException, match="adx_leave is 24, above adx_enter with 20"):
+        Tunable({**settings, "runmode": RunMode.HYPEROPT})
+    Tunable({"runmode": RunMode.HYPEROPT})
 
 
 def test_the_source_is_part_of_the_config_for_the_backtest_cache():
