@@ -22,12 +22,9 @@ def fill(bot, trade, side=None):
     bot.order_filled(pair=PAIR, trade=trade, order=order, current_time=OPENED)
 
 
-def stop_price(bot, trade, rate, *, after_fill=True):
-    """The absolute price behind the ratio that Freqtrade is given.
-
-    Right after a fill the answer is the plan's stop; later it is None while the stop stays.
-    """
-    ratio = bot.custom_stoploss(
+def stop_ratio(bot, trade, rate, *, after_fill=True):
+    """What Freqtrade is given; right after a fill always an answer, later None for "it stays"."""
+    return bot.custom_stoploss(
         pair=PAIR,
         trade=trade,
         current_time=OPENED,
@@ -35,6 +32,11 @@ def stop_price(bot, trade, rate, *, after_fill=True):
         current_profit=0.0,
         after_fill=after_fill,
     )
+
+
+def stop_price(bot, trade, rate, *, after_fill=True):
+    """The absolute price behind that ratio."""
+    ratio = stop_ratio(bot, trade, rate, after_fill=after_fill)
     sign = -1 if trade.is_short else 1
     return None if ratio is None else rate * (1 - sign * ratio / trade.leverage)
 
@@ -192,14 +194,7 @@ def test_a_stop_on_a_tick_stays_on_it_at_any_leverage(entry, is_short, leverage)
     bot.decisions[PAIR] = table(stop_distance=20 * tick)
     trade = FakeTrade(is_short=is_short, open_rate=entry, leverage=leverage)
     fill(bot, trade)
-    ratio = bot.custom_stoploss(
-        pair=PAIR,
-        trade=trade,
-        current_time=OPENED,
-        current_rate=entry,
-        current_profit=0.0,
-        after_fill=True,
-    )
+    ratio = stop_ratio(bot, trade, entry)
     real = LocalTrade(
         pair=PAIR,
         open_rate=entry,
