@@ -1,0 +1,1 @@
+"""One file per dataset: what it means, and who provides it."""
