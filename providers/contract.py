@@ -78,12 +78,15 @@ class Page:
         Freqtrade's name of the pair, or `MARKET`.
     fetched_at : Timestamp
         When the answer came; a row cannot be younger.
+    context : bytes or None
+        A second answer that helps to understand the first, where a source needs it.
     """
 
     content: bytes
     name: str
     pair: str
     fetched_at: pd.Timestamp
+    context: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,8 @@ class Dataset:
         About the spot market of the pair's base and quote.
     texts : tuple of str
         Columns of words beside the values: a headline, for example.
+    keys : tuple of str
+        Columns that tell apart rows with the same ``date``; events may share an instant.
     summary : str
         One line for ``--help`` and tables: what it is, unit and clock.
     """
@@ -127,6 +132,7 @@ class Dataset:
     scope: Scope = Scope.PAIR
     spot: bool = False
     texts: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
 
     @property
     def timeframe(self) -> str:
@@ -146,7 +152,8 @@ class Checked:
 
     `found` counts rows: ``rows`` that came, and of those ``duplicates``, ``conflicts``,
     ``disordered``, ``off_grid``, ``dropped``, ``blanks``, ``zeros``, ``invalid``, ``future``,
-    ``gaps`` (missing labels), ``frozen``, ``relabeled``. A count of zero is left out.
+    ``gaps`` (missing labels), ``frozen``, ``relabeled``, ``unfinished`` (still growing when they
+    came, and left out). A count of zero is left out.
     """
 
     frame: pd.DataFrame

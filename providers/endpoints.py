@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 
 ARCHIVE = "https://data.binance.vision"
+LISTING = "https://s3-ap-northeast-1.amazonaws.com/data.binance.vision"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Endpoints:
     aggr: str = "http://127.0.0.1:8086"
     binance_stream: str = "wss://fstream.binance.com"
     bybit_stream: str = "wss://stream.bybit.com"
+    binance_listing: str = LISTING
 
     @classmethod
     def all_at(cls, url: str) -> "Endpoints":

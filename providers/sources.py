@@ -68,6 +68,8 @@ class Entry:
         Nobody keeps a history: rows exist from the day a recorder runs.
     key : str or None
         Environment variable with the key that it needs.
+    poll : timedelta or None
+        How often a live feed asks; the dataset's step where it is not given.
     """
 
     dataset: Dataset
@@ -75,3 +77,4 @@ class Entry:
     native: str | None = None
     recorded: bool = False
     key: str | None = None
+    poll: timedelta | None = None
