@@ -1,68 +1,57 @@
-"""The endpoints of Binance USDT-M that ccxt and Freqtrade use without a key.
+"""The endpoints of Binance USDT-M that ccxt and Freqtrade use without a key, and all others.
+
+The others are modules of their own with an ``add``; the paths of the venues do not collide, so one
+address serves them all.
 
 There are no trades in candle files, so aggTrades and trades are not served; a 404 is the truth.
 Premium and index candles are served from files of that candle type and never derived.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, Query
+from fastapi import Depends, FastAPI
 from fastapi.responses import JSONResponse
 
-from replay import payloads
+from replay import archive, bybit, listing, payloads, sentiment, spot, statistics
 from replay.asof import AsOf, Exchange
 from replay.book import Book
-from replay.candles import DAY, HOUR, INTERVALS, Candles, Window
+from replay.candles import HOUR, INTERVALS, Candles, Window
 from replay.data import Pair
 from replay.errors import (
     install_handlers,
     invalid_depth_limit,
     invalid_interval,
-    invalid_parameter,
-    invalid_symbol,
-    start_after_end,
 )
+from replay.faults import Rule
 from replay.limits import RequestLimits
 from replay.payloads import Payload, number
+from replay.requests import OneOrAll, Text, pair_of, pairs_of, window
+from replay.sabotage import Faults, Sabotage
 
-PERIODS = ("5m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "1d")
 DEPTHS = (5, 10, 20, 50, 100, 500, 1000)
-RETENTION = 30 * DAY  # of /futures/data
 
-Text = Annotated[str, Query(min_length=1)]
-OneOrAll = Annotated[str | None, Query(min_length=1)]
-
-
-def _window(default: int, most: int) -> Callable[..., Window]:
-    """Return a dependency that reads bounds and limit of a history."""
-
-    def read(
-        start: Annotated[int | None, Query(alias="startTime")] = None,
-        end: Annotated[int | None, Query(alias="endTime")] = None,
-        limit: Annotated[int, Query(ge=1, le=most)] = default,
-    ) -> Window:
-        if start is not None and end is not None and start > end:
-            raise start_after_end()
-        return Window(start, end, limit)
-
-    return read
+KlineWindow = Annotated[Window, Depends(window(500, 1500))]
+FundingWindow = Annotated[Window, Depends(window(100, 1000))]
 
 
-KlineWindow = Annotated[Window, Depends(_window(500, 1500))]
-FundingWindow = Annotated[Window, Depends(_window(100, 1000))]
-DataWindow = Annotated[Window, Depends(_window(30, 500))]
-
-
-def create_app(exchange: Exchange, *, enforce_limits: bool = False) -> FastAPI:
-    """Return the ASGI application that serves `exchange`."""
+def create_app(
+    exchange: Exchange, *, enforce_limits: bool = False, faults: Sequence[Rule] = ()
+) -> FastAPI:
+    """Return the ASGI application that serves `exchange` and makes `faults`."""
     app = FastAPI(title="RegimeRouter replay exchange", openapi_url=None)
     app.add_middleware(RequestLimits, enforce=enforce_limits)
+    app.add_middleware(Sabotage, faults=Faults(faults), clock=exchange.clock)
     install_handlers(app)
     _add_general(app, exchange)
     _add_klines(app, exchange)
     _add_derivatives(app, exchange)
     _add_tickers(app, exchange)
+    for routes in (statistics, spot, bybit, sentiment):
+        routes.add(app, exchange)
+    shelf = archive.Archive(exchange)
+    archive.add(app, shelf)
+    listing.add(app, shelf)
     return app
 
 
@@ -90,7 +79,7 @@ def _add_klines(app: FastAPI, exchange: Exchange) -> None:
         if interval not in INTERVALS:
             raise invalid_interval()
         market = exchange.now()
-        return market.candles(_pair(market, symbol), kind, INTERVALS[interval], window)
+        return market.candles(pair_of(market, symbol), kind, INTERVALS[interval], window)
 
     @app.get("/fapi/v1/klines")
     def klines(symbol: Text, interval: Text, window: KlineWindow) -> JSONResponse:
@@ -116,7 +105,7 @@ def _add_derivatives(app: FastAPI, exchange: Exchange) -> None:
         # Binance takes startTime=0 for no start and answers with the latest rows
         window = Window(window.start or None, window.end, window.limit)
         rows: list[Payload] = []
-        for pair in _pairs(market, symbol):
+        for pair in pairs_of(market, symbol):
             settled = market.funding(pair)
             settled = settled[window.of(settled.stamps)]
             marks = market.mark_price_at(pair, settled.stamps)
@@ -146,23 +135,9 @@ def _add_derivatives(app: FastAPI, exchange: Exchange) -> None:
     @app.get("/fapi/v1/openInterest")
     def open_interest(symbol: Text) -> JSONResponse:
         market = exchange.now()
-        pair = _pair(market, symbol)
+        pair = pair_of(market, symbol)
         stamp, amount = market.latest_open_interest(pair) or (market.now, None)
         return JSONResponse({"symbol": pair.symbol, "openInterest": number(amount), "time": stamp})
-
-    @app.get("/futures/data/openInterestHist")
-    def open_interest_history(symbol: Text, period: Text, window: DataWindow) -> JSONResponse:
-        market = exchange.now()
-        pair = _pair(market, symbol)
-        if period not in PERIODS:
-            raise invalid_parameter("period")
-        oldest = market.now - RETENTION
-        if window.start is not None and window.start < oldest:
-            raise invalid_parameter("startTime")
-        snapshots = market.open_interest(pair, INTERVALS[period])
-        snapshots = snapshots[snapshots.stamps >= oldest]
-        rows = snapshots[window.of(snapshots.stamps)]
-        return JSONResponse(payloads.open_interest_history(pair, rows))
 
 
 def _add_tickers(app: FastAPI, exchange: Exchange) -> None:
@@ -171,7 +146,7 @@ def _add_tickers(app: FastAPI, exchange: Exchange) -> None:
         if limit not in DEPTHS:
             raise invalid_depth_limit(limit)
         market = exchange.now()
-        book = _book(market, _pair(market, symbol))
+        book = _book(market, pair_of(market, symbol))
         stamp = market.now
         return JSONResponse(
             {"lastUpdateId": stamp, "E": stamp, "T": stamp}
@@ -204,23 +179,12 @@ def _add_tickers(app: FastAPI, exchange: Exchange) -> None:
         return _one_or_all(market, symbol, price)
 
 
-def _pair(market: AsOf, symbol: str) -> Pair:
-    for pair in market.pairs():
-        if pair.symbol == symbol:
-            return pair
-    raise invalid_symbol()
-
-
-def _pairs(market: AsOf, symbol: str | None) -> list[Pair]:
-    return market.pairs() if symbol is None else [_pair(market, symbol)]
-
-
 def _one_or_all(
     market: AsOf, symbol: str | None, payload: Callable[[Pair], Payload]
 ) -> JSONResponse:
     """Answer with one object for a symbol and with a list for all of them, as Binance does."""
     if symbol is not None:
-        return JSONResponse(payload(_pair(market, symbol)))
+        return JSONResponse(payload(pair_of(market, symbol)))
     return JSONResponse([payload(pair) for pair in market.pairs()])
 
 

@@ -4,7 +4,8 @@ Nothing here depends on a row before the row is known:
 
 - a candle opens with its open; the rest of it is known when it closes;
 - a funding rate is known when it is settled;
-- an open-interest snapshot is known `oi_delay` after its time.
+- a snapshot (open interest, ratios, basis) is known `oi_delay` after its time;
+- a day's sentiment is known some minutes after the midnight at which it is published.
 
 Whether a pair or a file exists is part of that: both appear with their first row. A pair whose
 data end stays listed, as history is what backtests ask for; its market just stands still.
@@ -15,9 +16,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from replay.candles import CLOSE, DAY, HIGH, HOUR, LOW, OPEN, TRADES, VOLUME, Candles, Window
+from replay.candles import (
+    CLOSE,
+    DAY,
+    FIELDS,
+    HIGH,
+    HOUR,
+    LOW,
+    OPEN,
+    TRADES,
+    VOLUME,
+    Candles,
+    Stamps,
+    Window,
+)
 from replay.clock import Clock
-from replay.data import Datadir, Events, File, Pair
+from replay.data import COLUMNS, WHOLE_MARKET, Datadir, Events, File, Pair
 from replay.filters import ContractRules, contract_rules
 
 SAMPLE = 1500  # candles that tell the tick and step of a pair
@@ -40,7 +54,7 @@ class DaySummary:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A data folder, a clock, and the age in ms at which open interest is published."""
+    """A data folder, a clock, and the age in ms at which snapshots are published."""
 
     datadir: Datadir
     clock: Clock
@@ -83,6 +97,14 @@ class AsOf:
         rows = closed[window.of(closed.opens_at)].followed_by(forming)
         return rows[window.of(rows.opens_at)].complete()
 
+    def opens(self, pair: Pair, kind: str) -> Stamps:
+        """Return when the closed candles of any file opened, in order."""
+        stamps = [
+            self.datadir.candles(file, file.interval).closed(self.now).opens_at
+            for file in self._files(pair, kind)
+        ]
+        return np.unique(np.concatenate([np.empty(0, np.int64), *stamps]))
+
     def price(self, pair: Pair, kind: str = "futures") -> float | None:
         """Return the latest known price: the open of the current candle of the fastest file."""
         latest = self._latest(pair, kind)
@@ -107,14 +129,47 @@ class AsOf:
         stamps = self.funding(pair).stamps[-2:]
         return int(stamps[1] - stamps[0]) if len(stamps) == 2 else DEFAULT_FUNDING_INTERVAL
 
-    def open_interest(self, pair: Pair, period: int) -> Events:
-        """Return the published snapshots on the grid of `period`."""
-        files = self._files(pair, "open_interest", self.now - self.oi_delay)
-        for file in reversed(files):
+    def snapshots(self, pair: Pair, kind: str, period: int) -> Events:
+        """Return the published snapshots on the grid of `period`, from the file that goes furthest.
+
+        Of two that go as far it is the slower one: the same rows in fewer bytes.
+        """
+        published = self.now - self.oi_delay
+        found = _no_events(len(COLUMNS[kind]))
+        for file in reversed(self._files(pair, kind, published)):
             if period % file.interval == 0:
-                snapshots = self.datadir.events(file).until(self.now - self.oi_delay)
-                return snapshots[snapshots.stamps % period == 0]
-        return _no_events(2)
+                rows = self.datadir.events(file).until(published)
+                rows = rows[rows.stamps % period == 0]
+                if len(rows.stamps) and (
+                    not len(found.stamps) or rows.stamps[-1] > found.stamps[-1]
+                ):
+                    found = rows
+        return found
+
+    def every_snapshot(self, pair: Pair, kind: str, grid: int) -> Events:
+        """Return the published snapshots of all files on `grid`.
+
+        Where several files have a row it is the fastest file's; a time that only a slow file
+        covers has the rows of that.
+        """
+        published = self.now - self.oi_delay
+        found = _no_events(len(COLUMNS[kind]))
+        for file in self._files(pair, kind, published):
+            rows = self.datadir.events(file).until(published)
+            rows = rows[(rows.stamps % grid == 0) & ~np.isin(rows.stamps, found.stamps)]
+            found = found.merged(rows)
+        return found
+
+    def sentiment(self, kind: str, delay: int) -> Events:
+        """Return the daily rows that are published `delay` after their label."""
+        files = self._files(WHOLE_MARKET, kind, self.now - delay)
+        if not files:
+            return _no_events(len(COLUMNS[kind]))
+        return self.datadir.events(files[0]).until(self.now - delay)
+
+    def spot_pairs(self) -> list[Pair]:
+        """Return the spot markets that have begun by now, in alphabetical order."""
+        return [pair for pair in self.datadir.spot_pairs if self._files(pair, "spot")]
 
     def latest_open_interest(self, pair: Pair) -> tuple[int, float] | None:
         """Return time and amount of the latest published snapshot of any period."""
@@ -161,7 +216,7 @@ class AsOf:
         ]
         if closed:  # a file that was not kept up to date does not hide one that was
             return max(closed, key=lambda rows: rows.opens_at[-1] if len(rows) else -1)
-        return Candles(interval, np.empty(0, np.int64), np.empty((0, TRADES + 1)))
+        return Candles(interval, np.empty(0, np.int64), np.empty((0, len(FIELDS))))
 
     def _forming(self, pair: Pair, kind: str, interval: int) -> Candles:
         """Return the open candle from the fastest file that covers it: 0 or 1 row."""
@@ -171,7 +226,7 @@ class AsOf:
                 forming = candles.forming(interval, self.now)
                 if len(forming):
                     return forming
-        return Candles(interval, np.empty(0, np.int64), np.empty((0, TRADES + 1)))
+        return Candles(interval, np.empty(0, np.int64), np.empty((0, len(FIELDS))))
 
     def _latest(self, pair: Pair, kind: str) -> tuple[int, float, File] | None:
         def known() -> Iterator[tuple[int, float, File]]:
@@ -186,8 +241,9 @@ class AsOf:
 def quote_volume(candles: Candles) -> np.ndarray:
     """Estimate turnover as volume times typical price, like Freqtrade's volume pair list.
 
-    Candle files do not store it. The truth is volume times the average traded price, which lies
-    between low and high as the typical price does, so the error is less than the candle's range.
+    Candle files do not store it, only our taker flow does. The truth is volume times the average
+    traded price, which lies between low and high as the typical price does, so the error is less
+    than the candle's range.
     """
     typical: np.ndarray = candles.table[:, [HIGH, LOW, CLOSE]].mean(axis=1)
     return typical * candles.table[:, VOLUME]

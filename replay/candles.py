@@ -2,7 +2,7 @@
 
 `opens_at` is in milliseconds since 1970 UTC, ascending and without duplicates. `table` has one
 row per candle and the columns of `FIELDS`: prices in quote currency, volumes in base coin except
-``taker_buy_quote_volume``, NaN where the data do not say.
+``taker_buy_quote_volume`` and ``quote_volume``, NaN where the data do not say.
 """
 
 from dataclasses import dataclass
@@ -16,9 +16,10 @@ Table = NDArray[np.float64]
 
 FIELDS = (
     *("open", "high", "low", "close", "volume"),
-    *("taker_buy_volume", "taker_buy_quote_volume", "trades"),
+    *("taker_buy_volume", "taker_buy_quote_volume", "trades", "quote_volume"),
 )
-OPEN, HIGH, LOW, CLOSE, VOLUME, TAKER_BUY_VOLUME, TAKER_BUY_QUOTE_VOLUME, TRADES = range(8)
+OPEN, HIGH, LOW, CLOSE, VOLUME = range(5)
+TAKER_BUY_VOLUME, TAKER_BUY_QUOTE_VOLUME, TRADES, QUOTE_VOLUME = range(5, 9)
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE

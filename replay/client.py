@@ -1,21 +1,87 @@
 """What programs need to use the replay exchange: start it, and point Freqtrade at it."""
 
+import json
 import select
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
+from http.client import HTTPConnection
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+from urllib.parse import urlsplit
 
+CONTROL_SECONDS = 10
 START_SECONDS = 60  # generous: a cold import on a busy machine
 STOP_SECONDS = 10
 
 
 class ReplayError(RuntimeError):
     """The replay exchange did not start; the message is what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """The remote control of a running exchange: what it is to do wrong, and what it was asked.
+
+    A rule is a mapping with ``path`` (prefix or glob) and ``kind``, and as needed ``symbol``,
+    ``after``, ``count`` and the settings of the kind; docs/replay.md lists them.
+
+    Parameters
+    ----------
+    url : str
+        What `running` yields.
+
+    Examples
+    --------
+    ::
+
+        with running(datadir) as url:
+            faults = Faults(url)
+            faults.set({"path": "/futures/data/", "kind": "status", "status": 429, "count": 2})
+            ...
+            assert faults.requests()["/futures/data/openInterestHist"] == 3
+            faults.clear()
+    """
+
+    url: str
+
+    def set(self, *rules: dict[str, Any]) -> list[dict[str, Any]]:
+        """Replace all rules; return them as understood. ReplayError says what is wrong with one."""
+        return list(self._ask("PUT", "/ctl/faults", list(rules)))
+
+    def clear(self) -> None:
+        """Do nothing wrong any more, and let go of connections that hang."""
+        self._ask("DELETE", "/ctl/faults")
+
+    def rules(self) -> list[dict[str, Any]]:
+        """Return the rules with ``seen``, requests that matched, and ``applied``, those spoiled."""
+        return list(self._ask("GET", "/ctl/faults"))
+
+    def requests(self) -> dict[str, int]:
+        """Return how often each path was asked for since the start, or since `forget`."""
+        return dict(self._ask("GET", "/ctl/requests"))
+
+    def forget(self) -> None:
+        """Count requests from zero."""
+        self._ask("DELETE", "/ctl/requests")
+
+    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        # Straight to the socket: a proxy in the environment must not see loopback requests
+        address = urlsplit(self.url)
+        connection = HTTPConnection(address.hostname or "", address.port, timeout=CONTROL_SECONDS)
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body))
+            answer = connection.getresponse()
+            content = json.loads(answer.read())
+        finally:
+            connection.close()
+        if answer.status != 200:
+            raise ReplayError(str(content.get("error", content)))
+        return content
 
 
 def freqtrade_environment(url: str) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """The files of a Freqtrade data folder, found at start-up and read when they are first needed.
 
 Every command that writes Freqtrade candle files, ours included, makes a folder this module can
-serve. Only headers are read at start-up; a file's content is read once and kept as numpy arrays,
-so files that change while the exchange runs are not noticed: a replay repeats.
+serve. What lies in our store beside them is served as well, and nobody misses what does not. Only
+headers are read at start-up; a file's content is read once and kept as numpy arrays, so files that
+change while the exchange runs are not noticed: a replay repeats.
 """
 
 import re
@@ -17,28 +18,56 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from providers.contract import MARKET
 from providers.errors import CorruptDataError, DataMissingError
 from providers.store import read_frame, store_path
+from providers.symbols import coin
 from replay.candles import FIELDS, INTERVALS, TAKER_BUY_VOLUME, Candles, Stamps, Table
 
 PRICE_COLUMNS = FIELDS[:TAKER_BUY_VOLUME]
 TAKER_COLUMNS = FIELDS[TAKER_BUY_VOLUME:]
 COLUMNS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("futures", "mark", "index", "premiumIndex"), PRICE_COLUMNS),
+    **dict.fromkeys(("futures", "mark", "index", "premiumIndex", "spot"), PRICE_COLUMNS),
+    **dict.fromkeys(("taker_flow", "spot_taker_flow"), TAKER_COLUMNS),
     "funding_rate": ("funding_rate",),
     "open_interest": ("open_interest_amount", "open_interest_value"),
-    "taker_flow": TAKER_COLUMNS,
+    "bybit_open_interest": ("open_interest_amount",),
+    "long_short_ratio": ("global_account_ratio", "top_account_ratio", "top_position_ratio"),
+    "basis": ("index_price", "futures_price"),
+    "fear_greed": ("fear_greed",),
+    "senticrypt": (
+        *("sentiment_mean", "sentiment_sum", "sentiment_count"),
+        *("sentiment_score_1", "sentiment_score_2", "sentiment_score_3"),
+    ),
 }
+# Columns that a file may lack, and what is true of its rows then.
+OPTIONAL: dict[str, dict[str, float]] = {
+    "premiumIndex": {"volume": 0.0},  # nobody trades a premium
+    **{kind: {"quote_volume": np.nan} for kind in ("taker_flow", "spot_taker_flow")},
+}
+# Datasets of our store, by the kind of what they hold.
+STORED = {
+    "taker_flow": "taker_flow",
+    "spot_taker_flow": "spot_taker_flow",
+    "open_interest": "open_interest",
+    "bybit_open_interest": "bybit_open_interest",
+    "long_short_ratio": "long_short_ratio",
+    "basis": "basis",
+    "premium_index": "premiumIndex",
+}
+STORED_OF_THE_MARKET = ("fear_greed", "senticrypt")
+FLOW_OF = {"futures": "taker_flow", "spot": "spot_taker_flow"}
 FILES_IN_MEMORY = 128  # a year of 1m candles is 34 MB, of 15m candles 2 MB
 
 _FILE_NAME = re.compile(
     r"(?P<base>.+)_(?P<quote>[A-Z]+)_(?P<settle>[A-Z]+)-(?P<timeframe>\w+)-(?P<kind>\w+)\.feather"
 )
+_SPOT_NAME = re.compile(r"(?P<base>[^_]+)_(?P<quote>[A-Z]+)-(?P<timeframe>\w+)\.feather")
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Pair:
-    """A linear perpetual contract, margined in its quote currency."""
+    """A linear perpetual contract, margined in its quote currency; or a spot market."""
 
     base: str
     quote: str
@@ -52,6 +81,9 @@ class Pair:
     def name(self) -> str:
         """Return Freqtrade's name, for example ``BTC/USDT:USDT``."""
         return f"{self.base}/{self.quote}:{self.quote}"
+
+
+WHOLE_MARKET = Pair(MARKET, "")  # stands where a pair would, as in our store
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +111,12 @@ class Events:
         """Return the rows up to and including `instant`."""
         return self[: np.searchsorted(self.stamps, instant, side="right")]
 
+    def merged(self, other: "Events") -> "Events":
+        """Return the rows of both in time order; they must not share a stamp."""
+        stamps = np.concatenate([self.stamps, other.stamps])
+        order = np.argsort(stamps, kind="stable")
+        return Events(stamps[order], np.concatenate([self.table, other.table])[order])
+
 
 class Datadir:
     """The files of a data folder by pair and kind, fastest interval first."""
@@ -88,6 +126,7 @@ class Datadir:
         for file in sorted(files, key=lambda file: file.interval):
             self._files.setdefault((file.pair, file.kind), []).append(file)
         self.pairs = sorted(pair for pair, kind in self._files if kind == "futures")
+        self.spot_pairs = sorted(pair for pair, kind in self._files if kind == "spot")
         self.candles = lru_cache(FILES_IN_MEMORY)(self._read_candles)
         self.events = lru_cache(FILES_IN_MEMORY)(_read_rows)
 
@@ -125,8 +164,8 @@ class Datadir:
             return self.candles(file, file.interval).grouped(interval)
         rows = _read_rows(file)
         taker = np.full((len(rows.stamps), len(TAKER_COLUMNS)), np.nan)
-        if file.kind == "futures":
-            for flow in self.files(file.pair, "taker_flow"):
+        if file.kind in FLOW_OF:
+            for flow in self.files(file.pair, FLOW_OF[file.kind]):
                 if interval % flow.interval == 0:
                     _fill_unknown(taker, rows.stamps, _taker_candles(flow).grouped(interval))
         return Candles(interval, rows.stamps, np.hstack([rows.table, taker]))
@@ -144,11 +183,25 @@ def _scan(folder: Path) -> Iterator[File]:
             pair = Pair(match["base"], match["quote"])
             pairs.add(pair)
             yield from _file(pair, kind, interval, path)
-    for pair in sorted(pairs):
+    for path in sorted(folder.glob("*.feather")):
+        match = _SPOT_NAME.fullmatch(path.name)
+        if match and (interval := INTERVALS.get(match["timeframe"])):
+            yield from _file(Pair(match["base"], match["quote"]), "spot", interval, path)
+    yield from _scan_store(folder, sorted(pairs))
+
+
+def _scan_store(folder: Path, pairs: Sequence[Pair]) -> Iterator[File]:
+    wanted = [
+        (pair, pair.name, dataset, kind) for pair in pairs for dataset, kind in STORED.items()
+    ]
+    wanted += [(WHOLE_MARKET, MARKET, dataset, dataset) for dataset in STORED_OF_THE_MARKET]
+    for pair, name, dataset, kind in wanted:
+        if kind == "spot_taker_flow":  # kept by perpetual; 1000PEPE trades as PEPE there
+            pair = Pair(coin(name), pair.quote)  # noqa: PLW2901
         for timeframe, interval in INTERVALS.items():
-            path = store_path(folder, "taker_flow", pair.name, timeframe)
+            path = store_path(folder, dataset, name, timeframe)
             if path.exists():
-                yield from _file(pair, "taker_flow", interval, path)
+                yield from _file(pair, kind, interval, path)
 
 
 def _file(pair: Pair, kind: str, interval: int, path: Path) -> Iterator[File]:
@@ -156,7 +209,7 @@ def _file(pair: Pair, kind: str, interval: int, path: Path) -> Iterator[File]:
     way_out = "delete it and fetch it again"
     try:
         with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as reader:
-            missing = {"date", *COLUMNS[kind]} - set(reader.schema.names)
+            missing = {"date", *COLUMNS[kind]} - {*reader.schema.names, *OPTIONAL.get(kind, ())}
             if missing:
                 names = ", ".join(sorted(missing))
                 raise CorruptDataError(f"{path} has no column {names}; {way_out}")
@@ -175,8 +228,11 @@ def _read_rows(file: File) -> Events:
     """Return the content of a file in time order; of two rows with the same date, the first."""
     columns = list(COLUMNS[file.kind])
     frame = read_frame(file.path)
+    absent = {k: v for k, v in OPTIONAL.get(file.kind, {}).items() if k not in frame}
+    frame = frame.assign(**absent).dropna(subset=["date"])
     # The first column is what a row is about: a candle without an open never began.
-    frame = frame.dropna(subset=["date", columns[0]]).drop_duplicates("date").sort_values("date")
+    about = columns if file.kind == "long_short_ratio" else columns[:1]
+    frame = frame.dropna(subset=about, how="all").drop_duplicates("date").sort_values("date")
     stamps = frame["date"].dt.as_unit("ms").astype("int64").to_numpy()
     return Events(stamps, frame[columns].to_numpy(dtype=np.float64))
 

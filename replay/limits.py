@@ -1,10 +1,12 @@
 """Binance's request limits: weights are always counted, and enforced on request.
 
-A request to /fapi costs its weight out of 2400 a minute and is told how much was used. Funding
-history and /futures/data have a bucket of their own, by number of requests, and no header.
+A request to /fapi costs its weight out of 2400 a minute and is told how much was used; spot has a
+bucket of its own like it. Funding history and /futures/data count requests and tell nothing, and so
+do Bybit and alternative.me. Nothing limits the archive.
 """
 
 import math
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -12,7 +14,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 from starlette.datastructures import MutableHeaders
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from replay.payloads import WEIGHT_PER_MINUTE
@@ -32,6 +34,17 @@ class Bucket:
 WEIGHT = Bucket("weight", WEIGHT_PER_MINUTE, 60)
 FUNDING = Bucket("funding", 500, 300)
 DATA = Bucket("data", 1000, 300)
+SPOT = Bucket("spot", 6000, 60)
+BYBIT = Bucket("bybit", 600, 5)
+ALTERNATIVE_ME = Bucket("alternative-me", 600, 600)
+UNLIMITED = Bucket("unlimited", sys.maxsize, 60)
+_VENUES = (
+    ("/futures/data/", DATA, 1),
+    ("/api/v3/klines", SPOT, 2),
+    ("/api/v3/", SPOT, 1),
+    ("/v5/", BYBIT, 1),
+    ("/fng", ALTERNATIVE_ME, 1),
+)
 
 # Weight up to a limit, in ascending order; beyond the last one, the last weight.
 _KLINES = ((99, 1), (499, 2), (1000, 5), (1500, 10))
@@ -54,8 +67,11 @@ _BY_SYMBOL = {
 
 def cost(path: str, query: str) -> tuple[Bucket, int]:
     """Return which bucket a request draws from, and how much."""
-    if path.startswith("/futures/data/"):
-        return DATA, 1
+    for prefix, bucket, weight in _VENUES:
+        if path.startswith(prefix):
+            return bucket, weight
+    if not path.startswith("/fapi/"):
+        return UNLIMITED, 1
     endpoint = path.removeprefix("/fapi/v1/")
     if endpoint in {"fundingRate", "fundingInfo"}:
         return FUNDING, 1
@@ -92,7 +108,7 @@ class RequestLimits:
         used, seconds_left = self._draw(bucket, weight)
 
         async def send_with_usage(message: Message) -> None:
-            if message["type"] == "http.response.start" and bucket is WEIGHT:
+            if message["type"] == "http.response.start" and bucket in (WEIGHT, SPOT):
                 MutableHeaders(scope=message)[WEIGHT_HEADER] = str(used)
             await send(message)
 
@@ -110,7 +126,9 @@ class RequestLimits:
         return self._used[bucket.name, window], math.ceil((window + 1) * bucket.seconds - now)
 
 
-def _too_many(bucket: Bucket, seconds: int) -> JSONResponse:
+def _too_many(bucket: Bucket, seconds: int) -> Response:
+    if bucket is BYBIT:
+        return PlainTextResponse("403, access too frequent", 403)
     period = "minute" if bucket.seconds == 60 else f"{bucket.seconds // 60} minutes"
     message = (
         f"Too many requests; current limit is {bucket.capacity} requests per {period}. "

@@ -8,13 +8,25 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from replay.asof import DaySummary, quote_volume
-from replay.candles import CLOSE, OPEN, TAKER_BUY_QUOTE_VOLUME, TRADES, VOLUME, Candles
+from replay.candles import (
+    CLOSE,
+    OPEN,
+    QUOTE_VOLUME,
+    TAKER_BUY_QUOTE_VOLUME,
+    TAKER_BUY_VOLUME,
+    TRADES,
+    VOLUME,
+    Candles,
+    Stamps,
+)
 from replay.data import Events, Pair
 from replay.filters import ContractRules
 
 Payload = dict[str, Any]
+Column = NDArray[np.float64]
 
 NEVER = 4_133_404_800_000  # delivery of a perpetual contract, by convention
 INTEREST_RATE = "0.00010000"  # per funding interval, fixed by Binance
@@ -81,13 +93,10 @@ def exchange_info(now: int, symbols: list[Payload]) -> Payload:
 
 
 def klines(candles: Candles) -> list[list[Any]]:
-    """Return traded candles; the turnover in column 7 is `replay.asof.quote_volume`'s estimate."""
-    rows = zip(
-        candles.opens_at.tolist(),
-        candles.table.tolist(),
-        quote_volume(candles).tolist(),
-        strict=True,
-    )
+    """Return traded candles; a turnover that no file knows is `replay.asof.quote_volume`'s."""
+    known = candles.table[:, QUOTE_VOLUME]
+    turnovers = np.where(np.isnan(known), quote_volume(candles), known)
+    rows = zip(candles.opens_at.tolist(), candles.table.tolist(), turnovers.tolist(), strict=True)
     return [
         [
             opens_at,
@@ -145,6 +154,57 @@ def open_interest_history(pair: Pair, snapshots: Events) -> list[Payload]:
         for stamp, (amount, value) in zip(
             snapshots.stamps.tolist(), snapshots.table.tolist(), strict=True
         )
+    ]
+
+
+def long_short_ratio(pair: Pair, stamps: Stamps, ratios: Column) -> list[Payload]:
+    """Return longs per short and the shares that follow from it."""
+    return [
+        {
+            "symbol": pair.symbol,
+            "longShortRatio": f"{ratio:.4f}",
+            "longAccount": f"{ratio / (1 + ratio):.4f}",
+            "shortAccount": f"{1 / (1 + ratio):.4f}",
+            "timestamp": stamp,
+        }
+        for stamp, ratio in zip(stamps.tolist(), ratios.tolist(), strict=True)
+        if math.isfinite(ratio)
+    ]
+
+
+def basis(pair: Pair, snapshots: Events) -> list[Payload]:
+    """Return index and perpetual price and their distance; rates have four decimals there."""
+    return [
+        {
+            "pair": pair.symbol,
+            "contractType": "PERPETUAL",
+            "indexPrice": number(index),
+            "futuresPrice": number(price),
+            "basis": number(price - index),
+            "basisRate": f"{(price - index) / index:.4f}",
+            "annualizedBasisRate": "",
+            "timestamp": stamp,
+        }
+        for stamp, (index, price) in zip(
+            snapshots.stamps.tolist(), snapshots.table.tolist(), strict=True
+        )
+        if math.isfinite(price)
+    ]
+
+
+def taker_ratio(candles: Candles) -> list[Payload]:
+    """Return what takers bought and sold in each candle, dated by its end."""
+    bought = candles.table[:, TAKER_BUY_VOLUME]
+    rows = zip(candles.opens_at.tolist(), bought.tolist(), candles.table.tolist(), strict=True)
+    return [
+        {
+            "buySellRatio": f"{buys / (row[VOLUME] - buys):.4f}",
+            "buyVol": f"{buys:.4f}",
+            "sellVol": f"{row[VOLUME] - buys:.4f}",
+            "timestamp": opens_at + candles.interval,
+        }
+        for opens_at, buys, row in rows
+        if math.isfinite(buys) and row[VOLUME] > buys
     ]
 
 

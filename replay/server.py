@@ -24,6 +24,7 @@ from replay.clock import (
 )
 from replay.data import Datadir
 from replay.errors import StartUpError
+from replay.faults import FaultError, Rule, load
 
 # Longer than any client keeps an idle connection, so that it is never the server who hangs up
 KEEP_ALIVE_SECONDS = 75
@@ -71,6 +72,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="answer 429 beyond Binance's request limits; they are only counted otherwise",
     )
+    parser.add_argument(
+        "--faults",
+        type=Path,
+        metavar="FILE",
+        help="JSON list of faults to make from the start; see docs/replay.md",
+    )
     parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
     parser.add_argument("--port", type=int, default=0, help="default: 0, any free port")
     parser.add_argument("--verbose", action="store_true", help="log every request to stderr")
@@ -88,6 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
         signal.signal(stop, _exit_cleanly)
     if not 0 <= arguments.oi_delay < math.inf:
         raise StartUpError(f"--oi-delay is {arguments.oi_delay:g}, expected 0 or more seconds")
+    faults = _faults(arguments.faults)
     datadir = Datadir.scan(arguments.datadir)
     clock = _clock(arguments.at, freeze=arguments.freeze)
     exchange = Exchange(datadir, clock, oi_delay=round(arguments.oi_delay * 1000))
@@ -103,7 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
         f"replay exchange at http://{arguments.host}:{listener.getsockname()[1]} "
         f"serving {len(market.pairs())} pairs, clock {format_instant(market.now)}"
     )
-    app = create_app(exchange, enforce_limits=arguments.enforce_limits)
+    app = create_app(exchange, enforce_limits=arguments.enforce_limits, faults=faults)
     config = uvicorn.Config(
         app,
         lifespan="off",
@@ -128,6 +136,13 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         sys.stdout.write(f"{self._ready}\n")
         sys.stdout.flush()
+
+
+def _faults(script: Path | None) -> list[Rule]:
+    try:
+        return [] if script is None else load(script)
+    except FaultError as error:
+        raise StartUpError(f"--faults: {error}") from None
 
 
 def _clock(at: str | None, *, freeze: bool) -> Clock:

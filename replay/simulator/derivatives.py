@@ -53,12 +53,12 @@ def mark_path(index: Floats, premiums: Floats) -> Floats:
     return index + np.log1p(average(premiums, MARK_MINUTES))
 
 
-def mark_candles(clock: Clock, path: Floats, contract: Contract) -> pd.DataFrame:
-    """Return hourly candles of the mark price; its volume is 0, as on Binance."""
-    after = np.round(np.exp(path), contract.price_decimals + 2).reshape(-1, 60)
+def mark_candles(clock: Clock, path: Floats, contract: Contract, minutes: int = 60) -> pd.DataFrame:
+    """Return candles of the mark price, hourly ones by default; volume is 0, as on Binance."""
+    after = np.round(np.exp(path), contract.price_decimals + 2).reshape(-1, minutes)
     opens = np.append(after[0, 0], after[:-1, -1])
     columns = {
-        "date": clock.dates[:: 60 // BAR_MINUTES],
+        "date": pd.date_range(clock.first, periods=len(opens), freq=f"{minutes}min").as_unit("ms"),
         "open": opens,
         "high": np.maximum(opens, after.max(axis=1)),
         "low": np.minimum(opens, after.min(axis=1)),

@@ -113,12 +113,13 @@ def _pressures(rng: np.random.Generator, surprise: Floats) -> tuple[Floats, Floa
 
 
 def taker_flow(candles: pd.DataFrame, tape: Tape, contract: Contract) -> pd.DataFrame:
-    """Return what the candles do not say: how much of the volume the buyers took.
+    """Return what the candles do not say: turnover, and how much of it the buyers took.
 
     Returns
     -------
     DataFrame
-        ``date``; ``taker_buy_volume``, base coin, at most the candle's volume;
+        ``date``; ``volume``, the candle's, base coin; ``quote_volume``, quote currency, at the same
+        average price as the buyers' part; ``taker_buy_volume``, base coin, at most the volume;
         ``taker_buy_quote_volume``, quote currency; ``trades``, count.
     """
     volume = candles["volume"].to_numpy()
@@ -129,8 +130,10 @@ def taker_flow(candles: pd.DataFrame, tape: Tape, contract: Contract) -> pd.Data
     return pd.DataFrame(
         {
             "date": candles["date"],
+            "volume": volume,
+            "quote_volume": np.round(volume * prices, 2),
+            "trades": trades,
             "taker_buy_volume": bought,
             "taker_buy_quote_volume": np.round(bought * prices, 2),
-            "trades": trades,
         }
     )

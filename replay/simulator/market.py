@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from replay.simulator import derivatives
+from replay.simulator import derivatives, sentiment, snapshots
 from replay.simulator.clock import BAR_MINUTES, BARS_PER_DAY, Clock
 from replay.simulator.contracts import CONTRACTS, Contract
 from replay.simulator.flow import Tape, taker_flow, tapes
@@ -33,14 +33,23 @@ class PairMarket:
         The perpetual, for example ``BTC/USDT:USDT``.
     futures, spot : DataFrame
         Candles: date, open, high, low, close, volume (base coin).
-    mark : DataFrame
-        Candles of the mark price, 1h; volume is 0.
+    mark, mark_5m : DataFrame
+        Candles of the mark price, 1h and 5m; volume is 0.
     funding_rate : DataFrame
         date (settlement instant), funding_rate (fraction per interval).
     open_interest : DataFrame
         Snapshots at the label: date, open_interest_amount (base), open_interest_value (quote).
     taker_flow, spot_taker_flow : DataFrame
-        date, taker_buy_volume (base), taker_buy_quote_volume (quote), trades (count).
+        date, volume (base), quote_volume (quote), taker_buy_volume (base),
+        taker_buy_quote_volume (quote), trades (count).
+    open_interest_5m : DataFrame
+        `open_interest` and two snapshots after each of its rows.
+    long_short_ratio : DataFrame
+        Every 5m: date, global_account_ratio, top_account_ratio, top_position_ratio.
+    basis : DataFrame
+        Every 5m: date, index_price, futures_price, basis (quote), basis_rate (fraction).
+    premium_index : DataFrame
+        Candles of the premium, 1h: date, open, high, low, close (fractions).
     truth : DataFrame
         What no exchange tells, and what is therefore never written: date; ``regime``, a `Regime`
         code of the market factor; ``crowding``, about standard normal, > 0 is long, at the open;
@@ -51,19 +60,28 @@ class PairMarket:
     futures: pd.DataFrame
     spot: pd.DataFrame
     mark: pd.DataFrame
+    mark_5m: pd.DataFrame
     funding_rate: pd.DataFrame
     open_interest: pd.DataFrame
     taker_flow: pd.DataFrame
     spot_taker_flow: pd.DataFrame
+    open_interest_5m: pd.DataFrame
+    long_short_ratio: pd.DataFrame
+    basis: pd.DataFrame
+    premium_index: pd.DataFrame
     truth: pd.DataFrame
 
 
 @dataclass(frozen=True)
 class Market:
-    """A simulated market: what was asked for and, by pair name, what came of it."""
+    """A simulated market: what was asked for and, by pair name, what came of it.
+
+    `sentiment` is about no pair: daily frames by dataset, ``fear_greed`` and ``senticrypt``.
+    """
 
     spec: MarketSpec
     pairs: Mapping[str, PairMarket]
+    sentiment: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +105,17 @@ def simulate(spec: MarketSpec, progress: Progress | None = None) -> Market:
         pairs[pair] = _pair_market(pair, spec.seed, clock, factor)
         if progress is not None:
             progress(pair)
-    return Market(spec, pairs)
+    return Market(spec, pairs, _sentiment(spec.seed, clock, factor))
+
+
+def _sentiment(seed: int, clock: Clock, factor: _Factor) -> dict[str, pd.DataFrame]:
+    return {
+        name: make(stream(seed, "sentiment", name), clock, factor.walk, FACTOR_VOLATILITY)
+        for name, make in (
+            ("fear_greed", sentiment.fear_greed),
+            ("senticrypt", sentiment.senticrypt),
+        )
+    }
 
 
 def _factor(seed: int, clock: Clock) -> _Factor:
@@ -124,16 +152,24 @@ def _pair_market(pair: str, seed: int, clock: Clock, factor: _Factor) -> PairMar
     futures = _frame(clock, candles(shapes, perpetual, volatility), tape, contract)
     spot = _frame(clock, candles(shapes, index, volatility), spot_tape, contract)
     levels = stream(seed, pair, "open interest")
+    quarters = derivatives.open_interest(levels, clock, contract, held, marked)
+    steps, marks = stream(seed, pair, "open interest 5m"), np.exp(snapshots.at_snapshots(mark))
+    accounts = stream(seed, pair, "long short ratio")
     truth = {"date": clock.dates, "regime": factor.regimes}
     return PairMarket(
         pair=pair,
         futures=futures,
         spot=spot,
         mark=derivatives.mark_candles(clock, mark, contract),
+        mark_5m=derivatives.mark_candles(clock, mark, contract, snapshots.STEP_MINUTES),
         funding_rate=derivatives.funding(clock, contract, premiums),
-        open_interest=derivatives.open_interest(levels, clock, contract, held, marked),
+        open_interest=quarters,
         taker_flow=taker_flow(futures, tape, contract),
         spot_taker_flow=taker_flow(spot, spot_tape, contract),
+        open_interest_5m=snapshots.open_interest(steps, clock, contract, quarters, marks),
+        long_short_ratio=snapshots.long_short_ratio(accounts, clock, held.crowding),
+        basis=snapshots.basis(clock, contract, index, premiums),
+        premium_index=snapshots.premium_index(clock, premiums),
         truth=pd.DataFrame({**truth, "crowding": held.crowding, "flushed": held.flushed}),
     )
 

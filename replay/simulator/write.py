@@ -13,13 +13,15 @@ from typing import Any
 
 import pandas as pd
 
+from providers.contract import MARKET
 from providers.errors import ProviderError
 from providers.store import STORE_FOLDER, native_path, replace_file, store_path, write_frame
 from replay.simulator.market import Market, PairMarket
 from replay.simulator.spec import MarketSpec
+from replay.simulator.stored import settlements, stored
 
 MANIFEST = "simulation.json"
-VERSION = 1  # raise it whenever the same spec begins to give other frames
+VERSION = 2  # raise it whenever the same spec begins to give other files
 NOTE = "This market is simulated: its prices are invented, and profits made in it mean nothing."
 
 _CANDLE = {
@@ -53,6 +55,10 @@ def write_market(
             "do not mix"
         )
     files = {pair: _files(traded, datadir) for pair, traded in market.pairs.items()}
+    files[MARKET] = {
+        store_path(datadir, name, MARKET, "1d"): partial(stored, frame, name)
+        for name, frame in market.sentiment.items()
+    }
     written = [path for of_pair in files.values() for path in of_pair]
     planned = {path.relative_to(datadir).as_posix() for path in written}
     stale = set(earlier["files"] if earlier else []) - planned
@@ -60,7 +66,7 @@ def write_market(
     for pair, of_pair in files.items():
         for path, frame in of_pair.items():
             write_frame(frame(), path, checksum=datadir / STORE_FOLDER in path.parents)
-        if progress is not None:
+        if progress is not None and pair != MARKET:
             progress(pair)
     for name in stale:
         (datadir / name).unlink(missing_ok=True)
@@ -114,7 +120,7 @@ def _candle_files(datadir: Path) -> list[Path]:
 def _files(traded: PairMarket, datadir: Path) -> dict[Path, Callable[[], pd.DataFrame]]:
     """Return what belongs on disk for a pair: each path with the function that makes its frame."""
     pair, spot = traded.pair, spot_pair(traded.pair)
-    native, store = partial(native_path, datadir), partial(store_path, datadir, "taker_flow")
+    native = partial(native_path, datadir)
     files: dict[Path, Callable[[], pd.DataFrame]] = {}
     for timeframe, bars in (("15m", 1), ("1h", 4), ("4h", 16)):
         files[native(pair, timeframe)] = partial(slower, traded.futures, bars)
@@ -123,9 +129,20 @@ def _files(traded: PairMarket, datadir: Path) -> dict[Path, Callable[[], pd.Data
         files[native(spot, timeframe, "spot")] = partial(slower, traded.spot, bars)
     # On Binance Freqtrade names both 1h, whatever the settlement interval.
     files[native(pair, "1h", "mark")] = lambda: traded.mark
+    # By these prices the labels of archived open interest are told apart.
+    files[native(pair, "5m", "mark")] = lambda: traded.mark_5m
     files[native(pair, "1h", "funding_rate")] = lambda: traded.funding_rate
-    files[store(pair, "15m")] = lambda: traded.taker_flow
-    files[store(spot, "15m")] = lambda: traded.spot_taker_flow
+    for dataset, timeframe, frame in (
+        ("taker_flow", "15m", traded.taker_flow),
+        ("spot_taker_flow", "15m", traded.spot_taker_flow),
+        ("open_interest", "5m", traded.open_interest_5m),
+        ("long_short_ratio", "5m", traded.long_short_ratio),
+        ("basis", "5m", traded.basis),
+        ("premium_index", "1h", traded.premium_index),
+        ("funding_rate", "events", settlements(traded.funding_rate)),
+    ):
+        path = store_path(datadir, dataset, pair, timeframe)
+        files[path] = partial(stored, frame, dataset)
     return files
 
 

@@ -17,7 +17,7 @@ def test_a_market_is_written_announced_and_not_written_twice(tmp_path, capsys):
     command = ("--out", str(out), "--pair-count", "2", "--days", "2", "--warmup-days", "1")
     assert simulate(*command) == 0
     first = capsys.readouterr()
-    assert first.out.splitlines()[0].startswith("Wrote 24 files")
+    assert first.out.splitlines()[0].startswith("Wrote 38 files")
     assert "2 pair(s), 2025-12-31 to 2026-01-03" in first.out
     assert first.out.splitlines()[1:] == [NOTE]
     assert first.err == ""  # the progress bar is for terminals

@@ -34,7 +34,7 @@ def test_freqtrade_lists_every_native_file(small: Market, tmp_path):
 
     perpetual = listed("--trading-mode", "futures")
     for pair in small.pairs:
-        assert perpetual.count(f" {pair} ") == 8, perpetual
+        assert perpetual.count(f" {pair} ") == 9, perpetual
     for candle_type in ("futures", "mark", "funding_rate", "open_interest"):
         assert candle_type in perpetual
     assert str(small.spec.first.date()) in perpetual

@@ -145,6 +145,68 @@ def test_open_interest_is_known_before_the_bar_it_labels(small):
             assert (change[flushed] < -0.01).all()
 
 
+def test_snapshots_lie_on_a_grid_of_five_minutes(small, small_spec):
+    for traded in small.pairs.values():
+        for name in ("open_interest_5m", "long_short_ratio", "basis", "mark_5m"):
+            dates = getattr(traded, name)["date"]
+            assert dates.dtype == "datetime64[ms, UTC]", name
+            assert dates.iloc[0] == small_spec.first
+            assert dates.iloc[-1] == small_spec.end - pd.Timedelta("5min")
+            assert dates.diff().dropna().eq(pd.Timedelta("5min")).all()
+
+
+def test_five_minute_open_interest_is_valued_at_the_mark_price(small):
+    """The labels of archived open interest are told apart by this price."""
+    for traded in small.pairs.values():
+        held = traded.open_interest_5m
+        implied = held["open_interest_value"] / held["open_interest_amount"]
+        marks, later = traded.mark_5m["open"], traded.mark_5m["open"].shift(-1)
+        right, wrong = (implied / marks - 1).abs().median(), (implied / later - 1).abs().median()
+        assert right < 1e-5
+        assert wrong > 20 * right
+
+
+def test_accounts_follow_the_crowd_and_not_the_coming_bars(small):
+    for traded in small.pairs.values():
+        crowd = traded.truth["crowding"].repeat(3).to_numpy()
+        ratio = np.log(traded.long_short_ratio["global_account_ratio"])
+        assert np.corrcoef(crowd, ratio)[0, 1] > 0.4
+        # Within a bar the crowd of its open counts: the rest is noise without a trend
+        within = ratio.diff().to_numpy().reshape(-1, 3)[:, 1:].sum(axis=1)
+        step = traded.truth["crowding"].diff().shift(-1).to_numpy()
+        assert abs(np.corrcoef(within[:-1], step[:-1])[0, 1]) < 0.1
+
+
+def test_basis_is_what_perpetual_and_spot_say(small):
+    for traded in small.pairs.values():
+        quarters = traded.basis.iloc[::3].reset_index(drop=True)
+        assert (quarters["futures_price"] / traded.futures["open"] - 1).abs().max() < 1e-9
+        assert (quarters["index_price"] / traded.spot["open"] - 1).abs().max() < 1e-3
+        rows = traded.basis
+        apart = rows["futures_price"] - rows["index_price"]
+        assert np.allclose(rows["basis"], apart, atol=1e-8)
+        assert np.allclose(rows["basis_rate"], apart / rows["index_price"], atol=5.1e-5)
+
+
+def test_the_premium_encloses_the_basis(small):
+    for traded in small.pairs.values():
+        hours = traded.basis.assign(rate=lambda rows: rows["basis"] / rows["index_price"])
+        by_hour = hours.resample("1h", on="date")["rate"].agg(["min", "max"]).reset_index()
+        premium = traded.premium_index
+        slack = 2e-4  # prices are on the tick
+        assert (premium["low"] - slack <= by_hour["min"]).all()
+        assert (premium["high"] + slack >= by_hour["max"]).all()
+
+
+def test_sentiment_knows_no_pair_and_no_future(small, small_spec):
+    fewer = simulate(replace(small_spec, pairs=("BTC/USDT:USDT",)))
+    for name, frame in small.sentiment.items():
+        assert frame.equals(fewer.sentiment[name]), name
+        assert frame["date"].dt.normalize().equals(frame["date"])
+    assert small.sentiment["fear_greed"]["date"].iloc[-1] == small_spec.end
+    assert small.sentiment["senticrypt"]["date"].iloc[-1] == small_spec.end - pd.Timedelta("1D")
+
+
 def test_open_interest_value_is_the_amount_at_the_mark_price(small):
     for traded in small.pairs.values():
         held = traded.open_interest

@@ -5,12 +5,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from providers.contract import MARKET
 from providers.errors import ProviderError
+from providers.registry import DATASETS
 from providers.store import native_path, read_frame, store_path, write_frame
 from replay.simulator import NOTE, Market, is_current, simulate, write_market
-from replay.simulator.write import MANIFEST, read_manifest
+from replay.simulator.write import MANIFEST, VERSION, read_manifest
 
 PAIR, SPOT = "BTC/USDT:USDT", "BTC/USDT"
+SENTIMENT = ("fear_greed", "senticrypt")
+STORED = [
+    *((name, PAIR, "15m") for name in ("taker_flow", "spot_taker_flow")),
+    *((name, PAIR, "5m") for name in ("open_interest", "long_short_ratio", "basis")),
+    ("premium_index", PAIR, "1h"),
+    ("funding_rate", PAIR, "events"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +31,7 @@ def written(small, tmp_path_factory):
 
 def only(market: Market, *pairs: str) -> Market:
     spec = replace(market.spec, pairs=pairs)
-    return Market(spec, {pair: market.pairs[pair] for pair in pairs})
+    return Market(spec, {pair: market.pairs[pair] for pair in pairs}, market.sentiment)
 
 
 def test_everything_lies_where_freqtrade_and_the_store_look(written, small):
@@ -30,21 +39,83 @@ def test_everything_lies_where_freqtrade_and_the_store_look(written, small):
         *(native_path(written, PAIR, timeframe) for timeframe in ("15m", "1h", "4h")),
         *(native_path(written, PAIR, tf, "open_interest") for tf in ("15m", "1h", "4h")),
         *(native_path(written, SPOT, timeframe, "spot") for timeframe in ("15m", "1h")),
-        native_path(written, PAIR, "1h", "mark"),
+        *(native_path(written, PAIR, timeframe, "mark") for timeframe in ("5m", "1h")),
         native_path(written, PAIR, "1h", "funding_rate"),
-        store_path(written, "taker_flow", PAIR, "15m"),
-        store_path(written, "taker_flow", SPOT, "15m"),
+        *(store_path(written, *file) for file in STORED),
     }
+    of_the_market = {store_path(written, name, MARKET, "1d") for name in SENTIMENT}
     assert set(written.rglob("BTC*.feather")) == expected
-    assert len(list(written.rglob("*.feather"))) == len(expected) * len(small.pairs)
+    assert set(written.rglob("MARKET*.feather")) == of_the_market
+    every = len(expected) * len(small.pairs) + len(of_the_market)
+    assert len(list(written.rglob("*.feather"))) == every
 
 
 def test_frames_survive_the_disk(written, small):
     traded = small.pairs[PAIR]
     pd.testing.assert_frame_equal(read_frame(native_path(written, PAIR, "15m")), traded.futures)
-    flow = store_path(written, "taker_flow", SPOT, "15m")
-    pd.testing.assert_frame_equal(read_frame(flow), traded.spot_taker_flow)
+    flow = store_path(written, "spot_taker_flow", PAIR, "15m")
+    told = read_frame(flow).drop(columns=["known_at", "quality"])
+    pd.testing.assert_frame_equal(told, traded.spot_taker_flow.astype({"trades": float}))
     assert flow.with_name(f"{flow.name}.sha256").exists()
+
+
+@pytest.mark.parametrize("file", [*STORED, *((name, MARKET, "1d") for name in SENTIMENT)])
+def test_the_store_holds_what_the_dataset_promises(written, file):
+    """Columns, types, grid and bounds are those of the provider of the same name."""
+    frame, dataset = read_frame(store_path(written, *file)), DATASETS[file[0]].dataset
+    assert file[2] == dataset.timeframe
+    assert list(frame) == ["date", *dataset.values, "known_at", "quality"]
+    assert frame["date"].dtype == frame["known_at"].dtype == "datetime64[ms, UTC]"
+    assert (frame[list(dataset.values)].dtypes == np.float64).all()
+    assert frame["quality"].eq(0).all()
+    for name, bounds in dataset.values.items():
+        assert frame[name].between(bounds.least, bounds.most).all(), name
+        assert not (bounds.zero_is_missing and frame[name].eq(0).any()), name
+    if dataset.step is not None:
+        assert frame["date"].diff().dropna().eq(dataset.step).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "timeframe", "known_after"),
+    [
+        ("open_interest", "5m", "5min"),
+        ("long_short_ratio", "5m", "5min"),
+        ("basis", "5m", "5min"),
+        ("taker_flow", "15m", "15min"),
+        ("premium_index", "1h", "1h"),
+        ("funding_rate", "events", "1min"),
+        ("fear_greed", "1d", "1h"),
+        ("senticrypt", "1d", "25h"),
+    ],
+)
+def test_rows_are_known_when_a_live_bot_would_have_them(written, name, timeframe, known_after):
+    pair = MARKET if name in SENTIMENT else PAIR
+    frame = read_frame(store_path(written, name, pair, timeframe))
+    assert (frame["known_at"] - frame["date"]).eq(pd.Timedelta(known_after)).all()
+
+
+def test_every_third_open_interest_snapshot_is_the_native_one(written):
+    native = read_frame(native_path(written, PAIR, "15m", "open_interest"))
+    stored = read_frame(store_path(written, "open_interest", PAIR, "5m"))
+    assert stored.iloc[::3][native.columns].reset_index(drop=True).equals(native)
+    moved = stored["open_interest_amount"].diff().abs()
+    assert (moved[1:] > 0).mean() > 0.99  # the two between are alive, too
+
+
+def test_fast_mark_candles_join_to_the_slow_ones(written):
+    fast = read_frame(native_path(written, PAIR, "5m", "mark"))
+    slow = read_frame(native_path(written, PAIR, "1h", "mark"))
+    how = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
+    joined = fast.resample("1h", on="date").agg(how).reset_index()
+    pd.testing.assert_frame_equal(joined, slow, check_dtype=False, check_exact=True)
+
+
+def test_a_folder_of_an_earlier_format_is_written_anew(small, tmp_path):
+    market = only(small, PAIR)
+    write_market(market, tmp_path)
+    manifest = json.loads((tmp_path / MANIFEST).read_text())
+    (tmp_path / MANIFEST).write_text(json.dumps(manifest | {"version": VERSION - 1}))
+    assert not is_current(market.spec, tmp_path)
 
 
 @pytest.mark.parametrize(("timeframe", "bars"), [("1h", 4), ("4h", 16)])
