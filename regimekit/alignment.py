@@ -20,8 +20,12 @@ def join_known(
     *,
     values: Sequence[str],
     max_age: timedelta,
+    optional: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Give each candle the newest row of `events` that was known at its close.
+
+    The cost is that of sorting the rows and one search per candle, whatever the gaps. Nothing is
+    matched by equality, so stamps may lie off the grid and be of any time unit.
 
     Parameters
     ----------
@@ -30,24 +34,32 @@ def join_known(
     events : DataFrame
         Rows with ``known_at`` (datetime64[UTC], the instant from which a live bot could have used
         the row) and the columns `values`. Any order; of equal stamps the last row wins. A row
-        without a stamp is never known.
+        without a stamp is never known. Where rows have a ``date``, one that comes late does not
+        replace a younger one. A provider's ``quality`` is not asked: what it could not vouch for
+        is NaN already.
     values : sequence of str
         Columns to bring over.
     max_age : timedelta
         Age of ``known_at`` at the close beyond which a row is stale.
+    optional : sequence of str
+        Further columns, which may be missing in a row that is otherwise fine.
 
     Returns
     -------
-    DataFrame, shape (n_bars, len(values) + 2)
-        Indexed like `closes_at`: `values` as float, NaN unless usable; ``age_hours`` of the row,
-        NaN before the first; ``state``, an `Availability` code. OUTAGE means that nothing was
-        known or that a value itself is missing, STALE that the newest row is too old.
+    DataFrame, shape (n_bars, len(values) + len(optional) + 2)
+        Indexed like `closes_at`: `values` and `optional` as float, NaN unless usable;
+        ``age_hours`` of the row, NaN before the first; ``state``, an `Availability` code. OUTAGE
+        means that nothing was known or that one of `values` is missing, STALE that the newest row
+        is too old.
+
+    Raises
+    ------
+    ValueError
+        Stamps without a time zone; they could mean anything.
     """
-    bars = _nanoseconds(closes_at)
-    events = events[events["known_at"].notna()]  # as an integer NaT would precede everything
-    known = _nanoseconds(events["known_at"]) if len(events) else np.empty(0, dtype=np.int64)
-    order = np.argsort(known, kind="stable")
-    known = known[order]
+    bars = utc_nanoseconds(closes_at)
+    events = _as_they_came(events)
+    known = utc_nanoseconds(events["known_at"])
     row = np.searchsorted(known, bars, side="right") - 1
     seen = row >= 0
     age = np.full(len(bars), np.nan)
@@ -56,13 +68,14 @@ def join_known(
     state[seen] = int(Availability.OK)
     state[seen & (age > max_age.total_seconds() / 3600)] = int(Availability.STALE)
     joined: dict[str, NDArray[np.generic]] = {}
-    for name in values:
+    for name in [*values, *optional]:
         column = np.full(len(bars), np.nan)
-        if len(events):
-            source = events[name].to_numpy(dtype=np.float64, na_value=np.nan)[order]
-            column[seen] = source[row[seen]]
+        source = events[name].to_numpy(dtype=np.float64, na_value=np.nan)
+        column[seen] = source[row[seen]]
+        column[~np.isfinite(column)] = np.nan
         joined[name] = column
-        state[~np.isfinite(column) & (state == int(Availability.OK))] = int(Availability.OUTAGE)
+        if name in values:
+            state[np.isnan(column) & (state == int(Availability.OK))] = int(Availability.OUTAGE)
     unusable = state != int(Availability.OK)
     for column in joined.values():
         column[unusable] = np.nan
@@ -74,7 +87,29 @@ def candle_events(candles: pd.DataFrame, timeframe: timedelta) -> pd.DataFrame:
     return candles.assign(known_at=candles["date"] + timeframe)
 
 
-def _nanoseconds(stamps: pd.Series) -> NDArray[np.int64]:
-    """Return UTC nanoseconds; Freqtrade hands over ms stamps from disk and us stamps live."""
+def utc_nanoseconds(stamps: pd.Series) -> NDArray[np.int64]:
+    """Return UTC nanoseconds; Freqtrade hands over ms stamps from disk and us stamps live.
+
+    Raises
+    ------
+    ValueError
+        The stamps have no time zone.
+    """
+    if not len(stamps):
+        return np.empty(0, dtype=np.int64)
+    if isinstance(stamps.dtype, np.dtype) and stamps.dtype.kind == "M":
+        raise ValueError(f"{stamps.name} has no time zone; use .dt.tz_localize('UTC') if it is UTC")
     instants = pd.to_datetime(stamps, utc=True).dt.as_unit("ns")
     return np.asarray(instants.astype("int64"), dtype=np.int64)
+
+
+def _as_they_came(events: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows in the order they became known, without those that then were old news."""
+    stamps = events.columns.intersection(["known_at", "date"])
+    events = events[events[stamps].notna().all(axis=1)]  # as an integer NaT would precede all
+    known = utc_nanoseconds(events["known_at"])
+    if "date" not in events:
+        return events.iloc[np.argsort(known, kind="stable")]
+    date = utc_nanoseconds(events["date"])
+    order = np.lexsort((date, known))
+    return events.iloc[order[date[order] >= np.maximum.accumulate(date[order])]]

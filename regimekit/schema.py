@@ -49,6 +49,16 @@ class Availability(IntEnum):
     OK = 2
 
 
+class Positioning(IntEnum):
+    """What a move of price and open interest says about who acted; negative while price falls."""
+
+    NEW_SHORTS = -2  # price down, open interest up
+    LONG_LIQUIDATION = -1  # price down, open interest down
+    FLAT = 0  # price or open interest did not move
+    SHORT_COVERING = 1  # price up, open interest down
+    NEW_LONGS = 2  # price up, open interest up
+
+
 # The sub-strategy that a regime selects.
 ROUTES: dict[Regime, SubStrategy] = {
     Regime.RANGING: SubStrategy.MEAN_REVERSION,

@@ -191,6 +191,40 @@ class FilterSettings(Section):
 
 
 @dataclass(frozen=True, slots=True)
+class InputSettings(Section):
+    """Open interest, funding and taker flow: where from, how old, over what windows."""
+
+    open_interest: bool = setting(
+        True, about="ask Freqtrade for open interest; false for an exchange that has none"
+    )
+    open_interest_delay_minutes: float = setting(
+        5.0, 0.1, 15, about="minutes until a snapshot of open interest counts as published"
+    )
+    open_interest_max_age_hours: float = setting(
+        0.5, 0.25, 6, about="hours after which the last snapshot no longer counts"
+    )
+    open_interest_z_bars: int = setting(
+        96, 8, 192, about="15m snapshots that open interest is compared with"
+    )
+    open_interest_change_bars: int = setting(
+        8, 1, 96, about="15m snapshots over which open interest and price change"
+    )
+    funding_z_days: float = setting(
+        14.0, 2, 15, about="days of settlements that funding is compared with"
+    )
+    taker_flow: bool = setting(True, about="read taker flow, spot and perpetual, from the store")
+    flow_delay_minutes: float = setting(
+        1.0, 0, 15, about="minutes after its close until a candle's taker flow counts as published"
+    )
+    flow_max_age_hours: float = setting(
+        0.5, 0.25, 6, about="hours after which the last taker flow no longer counts"
+    )
+    cvd_bars: int = setting(
+        16, 1, 192, about="15m candles over which taker buys and sells are summed"
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class RiskSettings(Section):
     """How large a position is and how much leverage it may carry."""
 
@@ -272,6 +306,7 @@ class Settings:
     mean_reversion: MeanReversionSettings = field(default_factory=MeanReversionSettings)
     breakout: BreakoutSettings = field(default_factory=BreakoutSettings)
     filters: FilterSettings = field(default_factory=FilterSettings)
+    inputs: InputSettings = field(default_factory=InputSettings)
     risk: RiskSettings = field(default_factory=RiskSettings)
     exits: ExitSettings = field(default_factory=ExitSettings)
 
@@ -283,6 +318,7 @@ SECTIONS: dict[str, type[Section]] = {
     "mean_reversion": MeanReversionSettings,
     "breakout": BreakoutSettings,
     "filters": FilterSettings,
+    "inputs": InputSettings,
     "risk": RiskSettings,
     "exits": ExitSettings,
 }

@@ -38,7 +38,7 @@ class Layer(NamedTuple):
 LAYERS = {  # the longest matching path counts
     "regimekit": Layer(("regimekit",), freqtrade=False, pure=True),
     "regimekit/schema.py": Layer((), freqtrade=False, pure=True),
-    "regimekit/hooks": Layer(("regimekit", "providers.store"), freqtrade=True),
+    "regimekit/hooks": Layer(("regimekit", "providers.store", "providers.errors"), freqtrade=True),
     "providers": Layer(("providers", "regimekit.schema"), freqtrade=False),
     "replay": Layer(("replay", "providers", "regimekit.schema"), freqtrade=False),
     "user_data/strategies": Layer(("regimekit",), freqtrade=True),

@@ -25,5 +25,15 @@ def decision_plots() -> dict[str, Any]:
             "trend": {"trend_1h": {"color": "#4c9be8"}, "trend_4h": {"color": "#1d4e89"}},
             "adx": {"adx": {"color": "#7b61ff"}, "adx_4h": {"color": "#3b2f80"}},
             "funding per 8h": {"funding_rate_8h": {"color": "#b8860b"}},
+            "unusual": {"funding_z": {"color": "#b8860b"}, "oi_z": {"color": "#5f6caf"}},
+            "open interest": {
+                "oi_change": {"color": "#5f6caf"},
+                "price_oi_quadrant": {"color": "#c9c2f0"},
+            },
+            "taker flow": {
+                "cvd": {"color": "#f2a33a"},
+                "spot_cvd": {"color": "#1fa774"},
+                "cvd_divergence": {"color": "#9aa0a6"},
+            },
         },
     }

@@ -1,6 +1,7 @@
 """The real backtest engine: laws over its trades, then a golden run."""
 
 import json
+import shutil
 from typing import Any
 
 import pytest
@@ -90,6 +91,16 @@ def test_exits_are_the_same_at_1x_and_5x(bot):
         return [tuple(trade[key] for key in keys) for trade in result["trades"]]
 
     assert exits(1) == exits(5)
+
+
+def test_missing_open_interest_and_taker_flow_change_no_trade(shipped, bot_on, simulated, tmp_path):
+    """They are shown and decide nothing yet; a backtest without the files runs all the same."""
+    without = shutil.ignore_patterns("*-open_interest.feather", "regimekit")
+    shutil.copytree(simulated, tmp_path / "market", ignore=without)
+    run, result = bot_on(tmp_path / "market").backtest()
+    assert run.ok, run.explain()
+    assert "No history for BTC/USDT:USDT, open_interest, 15m found." in run.log
+    assert summary(result) == summary(shipped[1])
 
 
 def test_golden_backtest_stands(shipped):

@@ -135,5 +135,5 @@ def test_plot_dataframe_draws_the_decisions(bot, tmp_path):
     )
     assert run.ok, run.explain()
     page = (tmp_path / "plot" / "freqtrade-plot-BTC_USDT_USDT-15m.html").read_text()
-    for column in ("regime", "confidence_long", "funding_rate_8h"):
+    for column in ("regime", "confidence_long", "funding_rate_8h", "oi_z", "funding_z", "cvd"):
         assert column in page

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regimekit.alignment import candle_events, join_known
+from regimekit.alignment import candle_events, join_known, utc_nanoseconds
 from regimekit.schema import Availability
 from tests.markets import CANDLE, START
 
@@ -178,3 +178,129 @@ def test_a_candle_is_known_at_its_close():
     candles = pd.DataFrame({"date": stamps([0, 900]), "close": [1.0, 2.0]})
     known_at = candle_events(candles, CANDLE.to_pytimedelta())["known_at"]
     assert known_at.tolist() == [START + CANDLE, START + 2 * CANDLE]
+
+
+def test_rows_before_the_first_known_one_are_not_filled_back():
+    joined = join_known(
+        stamps([0, 900, 1800]), events([(1200, 7.0)]), values=["value"], max_age=HOUR
+    )
+    assert joined["state"].tolist() == [OUTAGE, OUTAGE, OK]
+    assert joined["value"].isna().tolist() == [True, True, False]
+
+
+@given(st.lists(st.integers(-450, 449), min_size=8, max_size=8))
+def test_rows_off_the_grid_of_the_candles_are_found_all_the_same(shifts):
+    """Matching by equality would find none of them, and a back-fill would leak the first ones."""
+    known = [900 * number + shift for number, shift in enumerate(shifts)]
+    rows = events([(offset, float(number)) for number, offset in enumerate(known)])
+    bars = [900 * number for number in range(8)]
+    joined = join_known(stamps(bars), rows, values=["value"], max_age=HOUR)
+    for bar, value in zip(bars, joined["value"], strict=True):
+        seen = [number for number, offset in enumerate(known) if offset <= bar]
+        assert np.isnan(value) if not seen else value == seen[-1]
+
+
+@given(st.lists(st.integers(0, 9), min_size=4, max_size=4))
+def test_milliseconds_of_jitter_lose_no_row(jitter):
+    late = stamps([0, 900, 1800, 2700]) + pd.to_timedelta(jitter, unit="ms")
+    rows = pd.DataFrame({"known_at": late, "value": [1.0, 2.0, 3.0, 4.0]})
+    closes_at = stamps([1, 901, 1801, 2701])
+    joined = join_known(closes_at, rows, values=["value"], max_age=HOUR)
+    assert joined["value"].tolist() == [1.0, 2.0, 3.0, 4.0]
+
+
+def test_an_old_value_does_not_stand_for_the_length_of_a_gap():
+    rows = events([(0, 1.0), (20 * 3600, 2.0)])
+    bars = [0, 3600, 3601, 19 * 3600, 20 * 3600]
+    joined = join_known(stamps(bars), rows, values=["value"], max_age=HOUR)
+    assert joined["state"].tolist() == [OK, OK, STALE, STALE, OK]
+    assert joined["value"].notna().tolist() == [True, True, False, False, True]
+
+
+def test_a_single_row_is_a_whole_series():
+    joined = join_known(stamps([-1, 0, 1]), events([(0, 7.0)]), values=["value"], max_age=HOUR)
+    assert joined["value"].tolist()[1:] == [7.0, 7.0]
+    assert joined["state"].tolist() == [OUTAGE, OK, OK]
+
+
+def test_many_rows_of_one_instant_add_no_candles():
+    joined = join_known(stamps([1, 2]), events([(0, 1.0)] * 50), values=["value"], max_age=HOUR)
+    assert len(joined) == 2
+
+
+def test_a_late_row_does_not_replace_a_younger_one():
+    """The row of minute 0 came at minute 9, when that of minute 5 was there already."""
+    rows = pd.DataFrame(
+        {
+            "date": stamps([0, 300, 600]),
+            "known_at": stamps([540, 310, 610]),
+            "value": [1.0, 2.0, 3.0],
+        }
+    )
+    joined = join_known(stamps([320, 550, 620]), rows, values=["value"], max_age=HOUR)
+    assert joined["value"].tolist() == [2.0, 2.0, 3.0]
+
+
+dated_rows = st.lists(
+    st.tuples(seconds, seconds, st.floats(-9, 9)), max_size=12, unique_by=lambda row: row[0]
+)
+
+
+@given(bar_seconds, dated_rows)
+def test_of_dated_rows_the_youngest_known_one_counts(bars, rows):
+    frame = pd.DataFrame(
+        {
+            "date": stamps([date for date, _, _ in rows]),
+            "known_at": stamps([known for _, known, _ in rows]),
+            "value": [value for _, _, value in rows],
+        }
+    )
+    joined = join_known(stamps(bars), frame, values=["value"], max_age=HOUR)
+    for bar, value in zip(bars, joined["value"], strict=True):
+        known = [(date, value) for date, known, value in rows if known <= bar]
+        assert np.isnan(value) if not known else value == max(known)[1]
+
+
+@given(bar_seconds, event_rows, ages)
+def test_an_optional_value_may_be_missing_without_an_outage(bars, rows, max_age):
+    plain = join_known(stamps(bars), events(rows), values=["value"], max_age=max_age)
+    more = events(rows).assign(extra=np.nan, copy=lambda frame: frame["value"])
+    joined = join_known(
+        stamps(bars), more, values=["value"], optional=["extra", "copy"], max_age=max_age
+    )
+    pd.testing.assert_frame_equal(joined[plain.columns], plain)
+    assert joined["extra"].isna().all()
+    pd.testing.assert_series_equal(joined["copy"], plain["value"], check_names=False)
+
+
+@given(bar_seconds, event_rows, st.integers(0, 255))
+def test_what_a_provider_thought_of_a_row_is_not_asked_again(bars, rows, quality):
+    """Its doubts are NaN already; a conflict that was settled leaves a usable value."""
+    plain = join_known(stamps(bars), events(rows), values=["value"], max_age=HOUR)
+    flagged = events(rows).assign(quality=quality)
+    joined = join_known(stamps(bars), flagged, values=["value"], max_age=HOUR)
+    pd.testing.assert_frame_equal(joined, plain)
+
+
+@pytest.mark.parametrize("naive", ["closes_at", "known_at"])
+def test_stamps_without_a_time_zone_are_refused(naive):
+    bars, rows = stamps([1]).rename("closes_at"), events([(0, 7.0)])
+    if naive == "closes_at":
+        bars = bars.dt.tz_localize(None)
+    else:
+        rows["known_at"] = rows["known_at"].dt.tz_localize(None)
+    with pytest.raises(ValueError, match=f"{naive} has no time zone; use"):
+        join_known(bars, rows, values=["value"], max_age=HOUR)
+
+
+def test_stamps_of_mixed_units_in_one_column_are_read():
+    """FreqAI's live history is such a column of objects."""
+    mixed = pd.Series([stamps([1], "ms")[0], stamps([2], "us")[0]], dtype=object)
+    np.testing.assert_array_equal(utc_nanoseconds(mixed), utc_nanoseconds(stamps([1, 2])))
+
+
+def test_the_cost_is_a_search_per_candle_and_not_a_walk_over_the_rows():
+    bars = stamps(list(range(0, 900 * 40_000, 900)))
+    rows = events([(300 * number, float(number)) for number in range(120_000)])
+    joined = join_known(bars, rows, values=["value"], max_age=HOUR)
+    np.testing.assert_array_equal(joined["value"], 3.0 * np.arange(40_000))

@@ -20,6 +20,7 @@ from regimekit.settings import (
     MomentumSettings,
     Settings,
 )
+from tests.derivatives import open_interest_rows, taker_flow_rows
 from tests.markets import POISONS, Market, known_by, market, markets, poisoned
 
 BARS = 200
@@ -40,6 +41,22 @@ def decide(shown: Market, chosen: Settings = EAGER) -> pd.DataFrame:
     return analyze(shown.candles, shown.higher, shown.funding, chosen, timeframe=CANDLE)
 
 
+def decide_with_all(shown: Market, of: Market | None = None) -> pd.DataFrame:
+    """Decide `shown` with the open interest and taker flow that `of` had known by its end."""
+    of, known = of or shown, shown.closes_at.iloc[-1]
+    interest = open_interest_rows(of)
+    flows = {"taker_flow": taker_flow_rows(of), "spot_taker_flow": taker_flow_rows(of, seed=2)}
+    return analyze(
+        shown.candles,
+        shown.higher,
+        shown.funding,
+        EAGER,
+        timeframe=CANDLE,
+        open_interest=interest[interest["date"] < known],
+        **{name: rows[rows["known_at"] < known] for name, rows in flows.items()},
+    )
+
+
 def assert_same(left: pd.DataFrame, right: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(left, right, check_exact=True)
 
@@ -48,6 +65,28 @@ def assert_same(left: pd.DataFrame, right: pd.DataFrame) -> None:
 @given(markets(BARS), st.integers(1, BARS))
 def test_what_a_bot_had_at_the_time_decides_the_same(shown, bars):
     assert_same(decide(shown).iloc[:bars], decide(shown.until(bars)))
+
+
+@settings(max_examples=20)
+@given(markets(BARS), st.integers(1, BARS))
+def test_derivatives_too_are_what_a_bot_had_at_the_time(shown, bars):
+    whole = decide_with_all(shown)
+    assert_same(whole.iloc[:bars], decide_with_all(shown.until(bars), of=shown))
+
+
+INFORMATION = [
+    *("open_interest_amount", "oi_z", "oi_change", "price_oi_quadrant", "oi_age_hours"),
+    *("oi_state", "cvd", "spot_cvd", "cvd_divergence", "flow_age_hours", "flow_state"),
+    *("spot_flow_age_hours", "spot_flow_state"),
+]
+
+
+@settings(max_examples=10)
+@given(markets(BARS))
+def test_open_interest_and_taker_flow_decide_nothing(shown):
+    plain, informed = decide(shown), decide_with_all(shown)
+    assert (informed["oi_state"] == Availability.OK).any()
+    assert_same(informed.drop(columns=INFORMATION), plain.drop(columns=INFORMATION))
 
 
 @settings(max_examples=30)

@@ -21,7 +21,7 @@ from regimekit.indicators.frame import indicator_columns
 class RegimeRouter(MarketInputs, EntryGates, OutageLocks, RiskSizing, PlannedExits):
     """Route each bar to the sub-strategy of its regime.
 
-    Data    15m candles, 1h and 4h candles, funding
+    Data    15m candles, 1h and 4h candles, funding; shown only: open interest, taker flow
     Regime  VOLATILE -> breakout, TRENDING -> momentum, RANGING -> mean reversion; 4h confirms
     Entry   confidence of the selected sub-strategy after direction and funding filters
     Veto    stale or missing inputs; the candle of the pair's last exit
