@@ -48,7 +48,7 @@ BUCKETS: dict[str, Bucket] = {
     "binance-funding": Bucket("binance-usdm", (Rate(3, 2),)),
     # 6000 per minute; half
     "binance-spot": Bucket("binance-spot", (Rate(500, 10),)),
-    "archive": Bucket("archive", (Rate(10, 1),)),
+    "archive": Bucket("archive", (Rate(20, 1),)),
     # 600 per 5 s
     "bybit": Bucket("bybit", (Rate(10, 1),)),
     # 60 per minute, averaged over ten; half

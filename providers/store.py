@@ -16,9 +16,12 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
+from providers.contract import MARKET, Span
 from providers.errors import CorruptDataError, DataMissingError
 
 STORE_FOLDER = "regimekit"
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}\.feather")
 
 
 def file_stem(pair: str) -> str:
@@ -38,6 +41,84 @@ def store_path(datadir: Path, dataset: str, pair: str, timeframe: str) -> Path:
     return datadir / STORE_FOLDER / dataset / f"{file_stem(pair)}-{timeframe}.feather"
 
 
+def recording_folder(datadir: Path, dataset: str, pair: str) -> Path:
+    """Return where our store keeps what was recorded of a pair, a file per UTC day."""
+    return datadir / STORE_FOLDER / dataset / f"{file_stem(pair)}-events"
+
+
+def restated_path(path: Path) -> Path:
+    """Return where the rows are kept that contradicted those of the store file `path`."""
+    return path.with_name(f"{path.stem}.restated.feather")
+
+
+def read_dataset(
+    datadir: Path,
+    dataset: str,
+    pair: str,
+    span: Span | None = None,
+    *,
+    timeframe: str | None = None,
+) -> pd.DataFrame:
+    """Read what our store holds of a dataset, fetched or recorded, ascending by ``date``.
+
+    Parameters
+    ----------
+    dataset : str
+        Name of the dataset, for example ``open_interest``.
+    pair : str
+        Freqtrade's name of the pair, or `MARKET`.
+    span : Span, optional
+        Rows whose ``date`` lies within; everything by default. Recorded days outside are not read.
+    timeframe : str, optional
+        Needed where the store holds several, of ``taker_flow`` for example.
+
+    Raises
+    ------
+    DataMissingError
+        Nothing is stored, or several timeframes are and none was named.
+    CorruptDataError
+        A file cannot be trusted.
+    """
+    paths = _fetched(datadir, dataset, pair, timeframe)
+    if timeframe in {None, "events"}:
+        paths += _recorded(datadir, dataset, pair, span)
+    if not paths:
+        which = f"{dataset} of {pair}{f' at {timeframe}' if timeframe else ''}"
+        pairs = "" if pair == MARKET else f"--pairs {pair} "
+        raise DataMissingError(
+            f"{datadir / STORE_FOLDER} holds no {which}; fetch it with "
+            f"`python scripts/backfill.py {pairs}--datasets {dataset}`"
+        )
+    frame = pd.concat([read_frame(path) for path in paths], ignore_index=True)
+    if span is not None:
+        frame = frame[(frame["date"] >= span.start) & (frame["date"] < span.end)]
+    return frame.sort_values("date", kind="stable", ignore_index=True)
+
+
+def _fetched(datadir: Path, dataset: str, pair: str, timeframe: str | None) -> list[Path]:
+    """Return the file that a backfill wrote, if there is one."""
+    if timeframe is not None:
+        path = store_path(datadir, dataset, pair, timeframe)
+        return [path] if path.exists() else []
+    folder, prefix = datadir / STORE_FOLDER / dataset, f"{file_stem(pair)}-"
+    names = re.compile(rf"{re.escape(prefix)}(\d+[a-z]+|events)\.feather")
+    paths = sorted(path for path in folder.glob(f"{prefix}*") if names.fullmatch(path.name))
+    if len(paths) > 1:
+        found = ", ".join(path.stem.removeprefix(prefix) for path in paths)
+        raise DataMissingError(f"{folder} holds {dataset} of {pair} at {found}; name a timeframe")
+    return paths
+
+
+def _recorded(datadir: Path, dataset: str, pair: str, span: Span | None) -> list[Path]:
+    """Return the files of the recorded days that `span` touches."""
+    folder = recording_folder(datadir, dataset, pair)
+    days = sorted(path for path in folder.glob("*.feather") if _DAY.fullmatch(path.name))
+    if span is None:
+        return days
+    first, last = f"{span.start:%Y-%m-%d}", f"{span.end:%Y-%m-%d}"
+    return [path for path in days if first <= path.stem <= last]
+
+
 def read_frame(path: Path) -> pd.DataFrame:
     """Read a feather file; verify it where a checksum lies beside it.
 
@@ -49,12 +130,13 @@ def read_frame(path: Path) -> pd.DataFrame:
         The file is unreadable, or differs from its checksum.
     """
     content = _content(path)
-    if not _matches_checksum(path, content):
-        content = _content(path)  # a writer may have replaced the file since it was read
-        if not _matches_checksum(path, content):
+    while not _matches_checksum(path, content):
+        again = _content(path)  # a writer may have replaced the file since it was read
+        if again == content and not _matches_checksum(path, content):
             raise CorruptDataError(
                 f"{path} differs from its checksum; delete it and fetch it again"
             )
+        content = again
     try:
         return pd.read_feather(pa.BufferReader(content))
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -79,7 +161,9 @@ def write_frame(frame: pd.DataFrame, path: Path, *, checksum: bool = False) -> N
     # Until the data is renamed both digests are valid: a crash at any step leaves a good pair.
     digests = [_digest(content)]
     if path.exists():
-        digests.append(_digest(path.read_bytes()))
+        old = path.read_bytes()
+        if _matches_checksum(path, old):  # else a crash would vouch for a damaged file
+            digests.append(_digest(old))
     replace_file(_checksum_path(path), "\n".join(digests).encode())
     replace_file(path, content)
     replace_file(_checksum_path(path), digests[0].encode())
@@ -100,6 +184,17 @@ def replace_file(path: Path, content: bytes) -> None:
         raise
 
 
+def set_aside(path: Path, reason: str) -> Path:
+    """Rename a file and its checksum to ``<name>.<reason>-<n>``; data is never deleted."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.{reason}-{number}")).exists():
+        number += 1
+    path.replace(aside)
+    if _checksum_path(path).exists():
+        _checksum_path(path).replace(_checksum_path(aside))
+    return aside
+
+
 def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -113,7 +208,10 @@ def _content(path: Path) -> bytes:
 def _matches_checksum(path: Path, content: bytes) -> bool:
     """Tell whether `content` is what the checksum beside `path` vouches for, if there is one."""
     checksum = _checksum_path(path)
-    return not checksum.exists() or _digest(content) in checksum.read_text().split()
+    if not checksum.exists():
+        return True
+    # A damaged checksum need not be text
+    return _digest(content) in checksum.read_text("ascii", errors="replace").split()
 
 
 def _digest(content: bytes) -> str:

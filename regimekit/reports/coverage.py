@@ -11,7 +11,7 @@ from plotly.offline import get_plotlyjs
 from regimekit.reports.figures import stamps, style
 from regimekit.reports.page import PLOT_OPTIONS
 from regimekit.reports.text import UNKNOWN, count, safe
-from regimekit.reports.theme import BLUE, GREEN, ORANGE, SCRIPT, STYLE, VERMILION
+from regimekit.reports.theme import GREEN, ORANGE, SCRIPT, STYLE, VERMILION
 
 LANE_HEIGHT = 26  # pixels
 MOST_GAPS = 400  # drawn per lane, the longest first; the table has the count
@@ -122,7 +122,7 @@ def _draw(figure: go.Figure, name: str, lane: Lane, whole: pd.Timedelta, now: pd
         y=[name] * len(parts),
         base=stamps(first for first, _ in parts),
         x=[(last - first) / MILLISECOND for first, last in parts],
-        marker={"color": GREEN if lane.state == "fresh" else BLUE, "line": {"width": 0}},
+        marker={"color": GREEN, "line": {"width": 0}},
         hovertemplate=_hover(lane),
     )
     if lane.state == "stale" and now > lane.last:
