@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
 
+import data
 import loop
 import populate
 import year
@@ -29,6 +30,7 @@ from replay.client import ReplayError, running
 BENCHMARKS: dict[str, Callable[[Bench], list[Figure]]] = {
     "loop": loop.measure,
     "populate": populate.measure,
+    "data": data.measure,
     "year": year.measure,
 }
 BUILD = ROOT / "build" / "bench"
