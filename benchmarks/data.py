@@ -142,7 +142,7 @@ def _backfill(url: str, folder: str, pairs: tuple[str, ...]) -> int:
     """Run the backfill command; return the peak memory of the process."""
     command = [sys.executable, str(ROOT / "scripts" / "backfill.py"), f"--base-url={url}"]
     command += [f"--datadir={folder}/backfill-{len(pairs)}", "--since=2025-01-01"]
-    command += ["--until=2025-07-01", "--datasets", "open_interest", "taker_flow", "--pairs"]
+    command += ["--until=2025-03-01", "--datasets", "open_interest", "taker_flow", "--pairs"]
     ended = subprocess.run([*command, *pairs], capture_output=True, text=True, check=False)
     if ended.returncode:
         raise BenchmarkError(f"the backfill failed: {ended.stderr or ended.stdout}")

@@ -26,6 +26,7 @@ from providers.endpoints import Endpoints  # noqa: E402
 from providers.errors import DataMissingError, ProviderError  # noqa: E402
 from providers.http import HttpClient  # noqa: E402
 from providers.klines import step_of  # noqa: E402
+from providers.lease import lease  # noqa: E402
 from providers.pairs import listed_pairs, perpetuals  # noqa: E402
 from providers.progress import (  # noqa: E402
     Shown,
@@ -149,7 +150,10 @@ def _span(options: argparse.Namespace, now: pd.Timestamp) -> Span:
 def _settle_venue(options: argparse.Namespace, entries: Sequence[Entry], out: Console) -> None:
     """Refuse to mix the open interest of two venues in Freqtrade's files."""
     venue = options.open_interest_from
-    if native.VENUES[venue] in {it.dataset.name for it in entries}:
+    dataset = native.VENUES[venue]
+    if dataset not in {it.dataset.name for it in entries}:
+        return
+    with lease(options.datadir, dataset):  # nothing is moved while somebody else writes
         for path in native.choose_venue(options.datadir, venue, replace=options.replace_native):
             out.print(f"Set aside: {path}", markup=False)
 

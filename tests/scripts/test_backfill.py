@@ -152,6 +152,19 @@ def test_another_venue_for_them_needs_a_word(script, tmp_path):
     assert len(read_dataset(tmp_path, "bybit_open_interest", PAIR)) == 1416
 
 
+def test_nothing_is_set_aside_while_somebody_else_writes(script, tmp_path):
+    script("--datasets", "open_interest")
+    native = native_path(tmp_path, PAIR, "1h", "open_interest")
+    before = native.read_bytes()
+    with lease(tmp_path, "bybit_open_interest"):
+        code, _, err = script(
+            "--datasets", "open_interest", "--open-interest-from", "bybit", "--replace-native"
+        )
+    assert code == 2
+    assert "is being written by process" in err
+    assert native.read_bytes() == before
+
+
 def test_all_is_what_has_a_history_and_a_key(script, monkeypatch):
     code, out, _ = script("--datasets", "all", "--dry-run")
     assert code == 0
