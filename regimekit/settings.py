@@ -212,7 +212,12 @@ class InputSettings(Section):
     funding_z_days: float = setting(
         14.0, 2, 15, about="days of settlements that funding is compared with"
     )
-    taker_flow: bool = setting(True, about="read taker flow, spot and perpetual, from the store")
+    taker_flow: bool = setting(True, about="use taker flow, spot and perpetual")
+    feed: str = setting(
+        "thread",
+        about="where a trading bot reads taker flow: fetched by a thread, or the store only",
+        choices=("thread", "store"),
+    )
     flow_delay_minutes: float = setting(
         1.0, 0, 15, about="minutes after its close until a candle's taker flow counts as published"
     )

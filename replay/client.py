@@ -87,8 +87,8 @@ class Faults:
 def freqtrade_environment(url: str) -> dict[str, str]:
     """Return the environment variables that point an unpatched Freqtrade at the exchange `url`.
 
-    Freqtrade merges them over its configuration files. They name the two public addresses of
-    Binance futures; without an API key, as in backtests and dry runs, there are no others.
+    Freqtrade merges them over its configuration files. They name the public addresses of Binance,
+    futures and spot; without an API key, as in backtests and dry runs, there are no others.
     """
     exchange = "FREQTRADE__EXCHANGE"
     return {
@@ -99,6 +99,7 @@ def freqtrade_environment(url: str) -> dict[str, str]:
         f"{exchange}__CCXT_CONFIG__OPTIONS__fetchMarkets": '["linear"]',
         f"{exchange}__CCXT_CONFIG__URLS__API__fapiPublic": f"{url}/fapi/v1",
         f"{exchange}__CCXT_CONFIG__URLS__API__fapiData": f"{url}/futures/data",
+        f"{exchange}__CCXT_CONFIG__URLS__API__public": f"{url}/api/v3",
     }
 
 

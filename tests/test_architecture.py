@@ -39,6 +39,10 @@ LAYERS = {  # the longest matching path counts
     "regimekit": Layer(("regimekit",), freqtrade=False, pure=True),
     "regimekit/schema.py": Layer((), freqtrade=False, pure=True),
     "regimekit/hooks": Layer(("regimekit", "providers.store", "providers.errors"), freqtrade=True),
+    # The one hook that has the network asked: it hands the asking to threads of `providers`.
+    "regimekit/hooks/feed.py": Layer(("regimekit", "providers"), freqtrade=True),
+    # The command line may take its pairs from Freqtrade's layered config, which only it can read.
+    "providers/__main__.py": Layer(("providers",), freqtrade=True),
     "providers": Layer(("providers", "regimekit.schema"), freqtrade=False),
     "replay": Layer(("replay", "providers", "regimekit.schema"), freqtrade=False),
     "user_data/strategies": Layer(("regimekit",), freqtrade=True),
@@ -131,6 +135,7 @@ WRONG = {
     "a relative import": ("regimekit/risk/size.py", "from ..hooks import base"),
     "a vocabulary that needs more": ("regimekit/schema.py", "from regimekit import settings"),
     "a hook that downloads": ("regimekit/hooks/inputs.py", "import providers.coverage"),
+    "a provider that knows Freqtrade": ("providers/feed.py", "import freqtrade.configuration"),
     "a provider that decides": ("providers/store.py", "from regimekit.regime import latch"),
     "a provider that replays": ("providers/store.py", "from replay.clock import Clock"),
     "a replay that decides": ("replay/app.py", "import regimekit.decisions"),
@@ -150,6 +155,8 @@ RIGHT = {
     "regimekit/risk/size.py": "from ..schema import Regime",
     "regimekit/hooks/base.py": "from freqtrade.strategy import IStrategy\nfrom pathlib import Path",
     "regimekit/hooks/inputs.py": "from providers.store import read_frame",
+    "regimekit/hooks/feed.py": "from providers.feed import Feed",
+    "providers/__main__.py": "from freqtrade.configuration import load_config",
     "providers/store.py": "import os\nfrom regimekit.schema import Side",
     "replay/app.py": "import fastapi\nfrom providers.store import read_frame",
     "user_data/strategies/X.py": "from regimekit.hooks.base import PackStrategy",

@@ -17,7 +17,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from replay.client import freqtrade_environment, running
+from regimekit.schema import Availability
+from replay.client import Faults, freqtrade_environment, running
 from replay.runner import WIDE
 from replay.simulator.market import simulate
 from replay.simulator.spec import MarketSpec
@@ -172,18 +173,89 @@ def test_missing_funding_locks_the_pair_and_says_why(live_market, tmp_path):
     assert rows(tmp_path, "select pair from trades") == [("BTC/USDT:USDT",)]
 
 
-def test_webserver_starts_and_knows_the_strategy(live_exchange, tmp_path):
+@contextmanager
+def rest(environment: dict[str, str]) -> Iterator[httpx.Client]:
+    """Talk to the bot that was started with `environment`, as FreqUI does."""
+    url = f"http://127.0.0.1:{environment['FREQTRADE__API_SERVER__LISTEN_PORT']}/api/v1"
+    login = httpx.BasicAuth("regimerouter", environment["FREQTRADE__API_SERVER__PASSWORD"])
+    with httpx.Client(base_url=url, timeout=PATIENCE) as api:
+        token = api.post("/token/login", auth=login).json()["access_token"]
+        api.headers["Authorization"] = f"Bearer {token}"
+        yield api
+
+
+def newest(api: httpx.Client, *columns: str) -> dict[str, list[object]]:
+    """Return the last value of some columns of each analyzed pair."""
+    found = {}
+    for pair in PAIRS:
+        asked = {"pair": pair, "timeframe": "15m", "limit": 1}
+        answer = api.get("/pair_candles", params=asked).json()
+        found[pair] = [answer["data"][-1][answer["columns"].index(name)] for name in columns]
+    return found
+
+
+def test_fresh_taker_flow_reaches_the_analysis(live_market, tmp_path):
+    environment = api_environment()
+    arguments = trade_arguments(tmp_path, "--strategy=RegimeRouter", f"--datadir={tmp_path}")
+    with running(live_market) as url, freqtrade(url, *arguments, environment=environment) as bot:
+        lines = read_until(bot, "Bot heartbeat")
+        with rest(environment) as api:
+            found = newest(api, "flow_state", "spot_flow_state", "cvd", "spot_cvd")
+        asked = Faults(url).requests()
+        stop(bot)
+    assert_calm(lines)
+    for flow_state, spot_flow_state, cvd, spot_cvd in found.values():
+        assert (flow_state, spot_flow_state) == (Availability.OK, Availability.OK)
+        assert -1 <= cvd <= 1
+        assert -1 <= spot_cvd <= 1
+    assert asked["/api/v3/klines"] >= len(PAIRS)
+    assert not list(tmp_path.glob("**/*taker_flow*")), "a bot does not write the store"
+
+
+@pytest.mark.parametrize("fault", [{"kind": "status", "status": 500}, {"kind": "hang"}])
+def test_a_failing_source_shows_in_its_columns_and_exits_go_on(live_market, tmp_path, fault):
+    environment = api_environment()
+    arguments = trade_arguments(tmp_path, "--strategy=AlwaysIn", f"--datadir={tmp_path}")
+    filled = [f"LIMIT_BUY has been fulfilled for Trade(id={n}" for n in (1, 2)]
+    with running(live_market) as url:
+        Faults(url).set({"path": "/api/v3/klines", **fault})
+        with freqtrade(url, *arguments, environment=environment) as bot:
+            lines = read_until(bot, *filled, "Bot heartbeat")
+            with rest(environment) as api:
+                found = newest(api, "flow_state", "spot_flow_state", "cvd", "spot_cvd")
+                answer = api.post("/forceexit", json={"tradeid": "1", "ordertype": "market"})
+                assert answer.status_code == 200, answer.text
+            lines += read_until(bot, "MARKET_SELL has been fulfilled for Trade(id=1")
+            stop(bot)
+    assert_calm(lines)
+    for flow_state, spot_flow_state, cvd, spot_cvd in found.values():
+        assert (flow_state, spot_flow_state) == (Availability.OK, Availability.OUTAGE)
+        assert cvd is not None
+        assert spot_cvd is None
+    told = [line for line in lines if "spot_taker_flow" in line and "->" in line]
+    assert len(told) <= len(PAIRS), told
+    assert not [line for line in lines if "HTTP Request" in line]
+    assert rows(tmp_path, "select id from trades where not is_open") == [(1,)]
+
+
+def api_environment() -> dict[str, str]:
+    """Return what makes a bot answer on a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = {
-        "FREQTRADE__API_SERVER__LISTEN_PORT": str(port),
-        "FREQTRADE__API_SERVER__PASSWORD": "a password of this test",
+    server = "FREQTRADE__API_SERVER"
+    return {
+        f"{server}__ENABLED": "true",
+        f"{server}__LISTEN_PORT": str(port),
+        f"{server}__PASSWORD": "a password of this test",
+        f"{server}__JWT_SECRET_KEY": "a secret of this test, long enough to be one",
     }
+
+
+def test_webserver_starts_and_knows_the_strategy(live_exchange, tmp_path):
+    environment = api_environment()
     with freqtrade(live_exchange, "webserver", environment=environment) as server:
         read_until(server, "Uvicorn running on")
-        login = httpx.BasicAuth("regimerouter", "a password of this test")
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=PATIENCE) as api:
-            token = api.post("/token/login", auth=login).json()["access_token"]
-            answer = api.get("/strategies", headers={"Authorization": f"Bearer {token}"})
+        with rest(environment) as api:
+            answer = api.get("/strategies")
         assert "RegimeRouter" in answer.json()["strategies"]

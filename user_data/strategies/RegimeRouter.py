@@ -9,6 +9,7 @@ from freqtrade.strategy import DecimalParameter
 from regimekit.decisions import decision_columns, entry_tags
 from regimekit.frames import with_columns
 from regimekit.hooks.exits import PlannedExits
+from regimekit.hooks.feed import LiveFeed
 from regimekit.hooks.gates import EntryGates
 from regimekit.hooks.inputs import MarketInputs
 from regimekit.hooks.outages import OutageLocks
@@ -18,7 +19,7 @@ from regimekit.hooks.table import DecisionTable
 from regimekit.indicators.frame import indicator_columns
 
 
-class RegimeRouter(MarketInputs, EntryGates, OutageLocks, RiskSizing, PlannedExits):
+class RegimeRouter(LiveFeed, MarketInputs, EntryGates, OutageLocks, RiskSizing, PlannedExits):
     """Route each bar to the sub-strategy of its regime.
 
     Data    15m candles, 1h and 4h candles, funding; shown only: open interest, taker flow
