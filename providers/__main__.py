@@ -122,7 +122,10 @@ def _pairs(arguments: argparse.Namespace) -> tuple[str, ...]:
 
 
 def _seconds(text: str) -> timedelta:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds") from None
     if not 1 <= seconds <= 3600:
         raise argparse.ArgumentTypeError(f"{text} is not within 1 to 3600 seconds")
     return timedelta(seconds=seconds)

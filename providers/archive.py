@@ -232,4 +232,7 @@ class Archive:
 def _label(key: str) -> pd.Timestamp | None:
     """Return the day or month that a zip is named after."""
     match = re.search(r"-(\d{4}-\d{2}(?:-\d{2})?)\.zip$", key)
-    return pd.Timestamp(match[1], tz="UTC") if match else None
+    try:
+        return pd.Timestamp(match[1], tz="UTC") if match else None
+    except ValueError:  # digits that are no date
+        return None

@@ -77,7 +77,8 @@ class ArchiveCache:
         if noted is None:
             return False
         asked = pd.Timestamp(noted)
-        return asked >= settled or asked <= now < asked + ABSENCE_HOLDS
+        # A note from the future was made by a clock that was wrong
+        return asked <= now and (asked >= settled or now < asked + ABSENCE_HOLDS)
 
     def note_missing(self, path: str, now: pd.Timestamp) -> None:
         """Remember that a file does not exist at `now`."""

@@ -45,6 +45,8 @@ def listed_keys(client: Client, base: str, prefix: str) -> Iterator[str]:
         yield from page.keys
         following = page.marker
         if following is None:
+            if page.truncated:
+                raise BadAnswerError(f"{name} is cut short and does not say where it goes on")
             return
         if following <= marker:
             raise BadAnswerError(f"{name} goes on at {following!r}, which it has already shown")

@@ -13,6 +13,7 @@ from pyarrow import csv
 
 from providers.contract import Page
 from providers.errors import BadAnswerError
+from providers.parsing import written
 
 NUMBER, WORD, STAMP = pa.float64(), pa.string(), pa.timestamp("ms")
 
@@ -49,6 +50,10 @@ def columns_of(
         block_size=len(content) + 2,  # of one block, so a column has one type and one chunk
         column_names=list(documented) if headless else None,
     )
+    names = [] if headless else content.split(b"\n", 1)[0].strip().split(b",")
+    for name in wanted:
+        if names.count(name.encode()) > 1:
+            raise BadAnswerError(f"{page.name} has several columns {name!r}; which is meant?")
     try:
         try:
             table = _read(content, reading, wanted)
@@ -81,5 +86,4 @@ def _column(cells: pa.ChunkedArray, kind: pa.DataType) -> np.ndarray:
     words = cells.to_pandas()
     if kind == NUMBER:
         return np.asarray(pd.to_numeric(words, errors="coerce"), dtype=np.float64)
-    stamps = pd.to_datetime(words, format=_STAMP_FORMAT, errors="coerce")
-    return np.asarray(stamps, dtype="datetime64[ms]")
+    return written(words, _STAMP_FORMAT).to_numpy("datetime64[ms]")

@@ -26,7 +26,7 @@ from providers.errors import (
     SourceError,
     UnavailableError,
 )
-from providers.history import History, RestatedError, empty, missing_labels
+from providers.history import History, RestatedError, empty, nothing_known
 from providers.intake import Intake, Outcome
 from providers.lease import lease
 from providers.ledger import Answered, Ledger
@@ -280,6 +280,5 @@ def _missing(
     part = provider.covers(span, now)
     if part is None or part.start >= part.end:
         return []
-    step = provider.dataset.step
-    holes = missing_labels(stored["date"], step) if step is not None else []
-    return ledger.missing(provider.source, part, holes)
+    holes = nothing_known(stored, provider.dataset)
+    return ledger.missing(provider.source, part, holes, now)

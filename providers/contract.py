@@ -118,8 +118,13 @@ class Dataset:
         About the spot market of the pair's base and quote.
     texts : tuple of str
         Columns of words beside the values: a headline, for example.
+    longest : timedelta or None
+        Between events that follow one another; a longer silence is a gap. None where events come
+        when they come.
     keys : tuple of str
         Columns that tell apart rows with the same ``date``; events may share an instant.
+    tolerance : float
+        How far apart the same value may be in two sources, because one prints fewer decimals.
     summary : str
         One line for ``--help`` and tables: what it is, unit and clock.
     """
@@ -133,6 +138,8 @@ class Dataset:
     spot: bool = False
     texts: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
+    longest: timedelta | None = None
+    tolerance: float = 0.0
 
     @property
     def timeframe(self) -> str:

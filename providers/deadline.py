@@ -9,9 +9,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.request import getproxies, proxy_bypass
 
 import httpcore
 import httpx
+
+_FAILURES = (
+    *(httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError),
+    *(httpcore.ProxyError, httpcore.UnsupportedProtocol),
+)
 
 _CURRENT = threading.local()
 
@@ -37,16 +43,97 @@ def remaining(timeout: float | None = None) -> float | None:
     return left if timeout is None else min(timeout, left)
 
 
-def keep_deadlines(client: httpx.Client) -> None:
-    """Make the connections of `client`, through proxies too, keep the deadline of their thread.
+class Transport(httpx.BaseTransport):
+    """Connections that keep the deadline of their thread, through the environment's proxies too.
 
-    httpx has no setting for the layer that owns the sockets, so it is replaced where it is kept.
+    httpx's own transport has no setting for the layer that owns the sockets; httpcore, which both
+    are made of, has one.
     """
-    transports = [client._transport, *client._mounts.values()]  # noqa: SLF001
-    for transport in transports:
-        if isinstance(transport, httpx.HTTPTransport):
-            pool = transport._pool  # noqa: SLF001
-            pool._network_backend = _Backend(pool._network_backend)  # noqa: SLF001
+
+    def __init__(self, limits: httpx.Limits) -> None:
+        self._limits, self._tls = limits, httpx.create_ssl_context()
+        self._pools: dict[str, httpcore.ConnectionPool] = {}
+        self._lock = threading.Lock()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request; the caller reads the body, and closes the answer."""
+        url = request.url
+        asked = httpcore.Request(
+            method=request.method,
+            url=httpcore.URL(
+                scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+            ),
+            headers=request.headers.raw,
+            content=request.stream,
+            extensions=request.extensions,
+        )
+        with _as_httpx():
+            answer = self._pool(_proxy_to(url)).handle_request(asked)
+        return httpx.Response(
+            answer.status,
+            headers=answer.headers,
+            stream=_Body(answer),
+            extensions=answer.extensions,
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        with self._lock:
+            for pool in self._pools.values():
+                pool.close()
+            self._pools.clear()
+
+    def _pool(self, proxy: str) -> httpcore.ConnectionPool:
+        with self._lock:
+            if proxy not in self._pools:
+                self._pools[proxy] = httpcore.ConnectionPool(
+                    ssl_context=self._tls,
+                    proxy=_proxy(proxy) if proxy else None,
+                    max_connections=self._limits.max_connections,
+                    max_keepalive_connections=self._limits.max_keepalive_connections,
+                    keepalive_expiry=self._limits.keepalive_expiry,
+                    network_backend=_Backend(httpcore.SyncBackend()),
+                )
+            return self._pools[proxy]
+
+
+def _proxy_to(url: httpx.URL) -> str:
+    """Return the proxy that the environment names for an address, empty where there is none."""
+    proxies = getproxies()
+    proxy = proxies.get(url.scheme) or proxies.get("all") or ""
+    if not proxy or proxy_bypass(url.host):
+        return ""
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def _proxy(address: str) -> httpcore.Proxy:
+    try:
+        proxy = httpx.Proxy(address)
+    except (ValueError, httpx.InvalidURL):  # the address may hold a password
+        raise httpx.ProxyError("the proxy that the environment names cannot be used") from None
+    return httpcore.Proxy(url=str(proxy.url), auth=proxy.raw_auth)
+
+
+class _Body(httpx.SyncByteStream):
+    def __init__(self, answer: httpcore.Response) -> None:
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[bytes]:
+        with _as_httpx():
+            yield from self._answer.iter_stream()
+
+    def close(self) -> None:
+        with _as_httpx():
+            self._answer.close()
+
+
+@contextmanager
+def _as_httpx() -> Iterator[None]:
+    """Raise failures of httpcore as those of httpx, which have the same names."""
+    try:
+        yield
+    except _FAILURES as error:
+        raise getattr(httpx, type(error).__name__)(str(error)) from error
 
 
 class _Backend(httpcore.NetworkBackend):

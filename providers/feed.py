@@ -90,6 +90,8 @@ class Group:
             if self._note(poll, Outcome.INVALID, f"{type(error).__name__}: {error}"):
                 _LOG.error("%s failed, unforeseen", poll.name, exc_info=error)
         else:
+            if self.stop.is_set():  # what was cut short says nothing about the source
+                return
             now = self.clock()
             self._note(poll, *poll.judged(now))
             poll.settle(now)

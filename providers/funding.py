@@ -27,6 +27,7 @@ DATASET = Dataset(
     values={RATE: Bounds(-0.1, 0.1), INTERVAL: Bounds(1.0, 24.0)},
     step=None,
     max_age=timedelta(hours=8, minutes=10),
+    longest=LONGEST,
     summary="settled funding rate, fraction of notional per interval, and that interval in hours "
     "where the source says it; label: the settlement, known 1 min later",
 )

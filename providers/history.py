@@ -20,6 +20,7 @@ import pandas as pd
 
 from providers.contract import Dataset, Span
 from providers.errors import BadAnswerError, CorruptDataError, DataMissingError
+from providers.spans import union
 from providers.store import (
     read_frame,
     recording_folder,
@@ -31,6 +32,7 @@ from providers.store import (
 
 TOLERANCE = 1e-9  # relative; sources print the same number with more or fewer digits
 LEAST_OVERLAP = 12  # labels from which on a comparison says something
+FEW = 3  # labels that say something when not one of them agrees: a day has three settlements
 MOST_DIFFERING = 0.5  # share of them beyond which the newcomers are not believed
 
 _WRITING = threading.RLock()  # a lease keeps other processes away, this other threads
@@ -124,6 +126,8 @@ def merge(
     mine, theirs = stored.iloc[place[place >= 0]].reset_index(drop=True), common
     differs = _differs(mine, theirs, dataset)
     _believe(mine[values], theirs[values], differs, dataset, theirs["date"])
+    if dataset.step is None and not dataset.keys:
+        _believe_stamps(stored["date"], fresh["date"], dataset)
 
     fills = _fills(mine, theirs, dataset, fetched_at) & ~differs
     kept = stored.copy()
@@ -168,7 +172,7 @@ def _differs(mine: pd.DataFrame, theirs: pd.DataFrame, dataset: Dataset) -> "pd.
     one, other = mine[values].to_numpy(), theirs[values].to_numpy()
     both = np.isfinite(one) & np.isfinite(other)
     scale = np.maximum(np.abs(one), np.abs(other))
-    apart = both & (np.abs(one - other) > TOLERANCE * scale)
+    apart = both & (np.abs(one - other) > np.maximum(TOLERANCE * scale, dataset.tolerance))
     different = pd.Series(apart.any(axis=1), index=mine.index)
     for text in dataset.texts:
         different |= mine[text].fillna("") != theirs[text].fillna("")
@@ -185,12 +189,29 @@ def _believe(
     """Raise when too much of what both know differs: shifted stamps, another unit or coin."""
     comparable = (mine.notna() & theirs.notna()).any(axis=1)
     count, wrong = int(comparable.sum()), int((differs & comparable).sum())
-    if count >= LEAST_OVERLAP and wrong > MOST_DIFFERING * count:
+    mostly = count >= LEAST_OVERLAP and wrong > MOST_DIFFERING * count
+    if mostly or count == wrong >= FEW:
         raise RestatedError(
             f"{dataset.name} disagrees with stored history at {wrong} of {count} labels, the "
             f"first {dates[differs].iloc[0]}; it looks like shifted stamps or another unit, and "
             "stored rows are untouched; if the stored file is the wrong one, move it away and "
             "fetch it again"
+        )
+
+
+def _believe_stamps(
+    stored: "pd.Series[pd.Timestamp]", fresh: "pd.Series[pd.Timestamp]", dataset: Dataset
+) -> None:
+    """Raise when events of the same time share no stamp: shifted ones do not look restated."""
+    if fresh.isin(stored).any():
+        return
+    among = int(stored.between(fresh.min(), fresh.max()).sum())
+    beside = int(fresh.between(stored.min(), stored.max()).sum())
+    if min(among, beside) >= FEW:
+        raise RestatedError(
+            f"{dataset.name} has no stamp in common with stored history between {fresh.min()} and "
+            f"{fresh.max()}; it looks like shifted stamps, and stored rows are untouched; if the "
+            "stored file is the wrong one, move it away and fetch it again"
         )
 
 
@@ -279,6 +300,20 @@ def heal(path: Path) -> str | None:
         reason = str(error).removesuffix("; delete it and fetch it again")
         return f"{reason}; it was kept as {aside.name} and is fetched anew"
     return None
+
+
+def nothing_known(stored: pd.DataFrame, dataset: Dataset) -> list[Span]:
+    """Return the stretches within `stored` that lack rows, or whose rows have no value."""
+    step = dataset.step or timedelta(minutes=1)
+    blank = stored.loc[stored[list(dataset.values)].isna().all(axis=1), "date"]
+    holes = [Span(date, date + step) for date in blank]
+    if dataset.step is not None:
+        holes += missing_labels(stored["date"], step)
+    if dataset.longest is not None:
+        silent = np.flatnonzero((stored["date"].diff() > dataset.longest).to_numpy())
+        dates = stored["date"]
+        holes += [Span(dates.iloc[row - 1] + step, dates.iloc[row]) for row in silent]
+    return union(holes)
 
 
 def missing_labels(dates: "pd.Series[pd.Timestamp]", step: timedelta) -> list[Span]:

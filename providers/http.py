@@ -16,7 +16,7 @@ from typing import Self
 import httpx
 import pandas as pd
 
-from providers.deadline import deadline, keep_deadlines
+from providers.deadline import Transport, deadline
 from providers.errors import (
     BadAnswerError,
     BadRequestError,
@@ -208,7 +208,10 @@ class HttpClient:
     def _heed_weight(self, bucket: str, used: str) -> None:
         """Leave the rest of the minute to Freqtrade, which shares the address."""
         limit = WEIGHT_PER_MINUTE.get(bucket)
-        if limit is None or not used.isdigit() or int(used[:9]) <= FULL * limit:
+        told = (
+            used.isascii() and used.isdigit()
+        )  # int() refuses a superscript, which is a digit too
+        if limit is None or not told or int(used[:9]) <= FULL * limit:
             return
         next_minute = self.now().floor("min") + timedelta(minutes=1)
         self.limiter.slow_down(bucket, next_minute, f"{used} of {limit} weight is used")
@@ -221,7 +224,8 @@ class HttpClient:
                     headers=_HEADERS,
                     timeout=self.bounds.timeout(),
                     follow_redirects=False,
-                    limits=httpx.Limits(max_connections=32, max_keepalive_connections=16),
+                    transport=Transport(
+                        httpx.Limits(max_connections=32, max_keepalive_connections=16)
+                    ),
                 )
-                keep_deadlines(self._client)
             return self._client

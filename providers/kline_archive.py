@@ -1,7 +1,8 @@
 """Candles from Binance's archive: whole months, then the days that no month holds yet.
 
 The archive serves locations that REST does not, and ends a day or two ago. A month that is not
-published, or not as it should be, is asked for day by day; a day that is not there is a gap.
+published, or not as it should be, is asked for day by day; a day that is not there is a gap, and a
+damaged one is told and asked for again.
 """
 
 import csv
@@ -13,7 +14,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from providers.archive import Archive, ArchiveFile, Damaged, FileName, Missing, Series
+from providers.archive import Archive, ArchiveFile, Damaged, FileName, Missing, Series, page_of
 from providers.contract import Page, Span
 from providers.errors import BadAnswerError
 from providers.klines import FIRST, SLOTS, Candles, interval_name
@@ -44,20 +45,24 @@ class ArchivedCandles(Candles):
         return span.overlap(Span(FIRST, max(FIRST, published)))
 
     def pages(self, pair: str, span: Span) -> Iterator[Page]:
-        """Yield the files that hold `span`, months before days."""
+        """Yield the files that hold `span`, months before days; `parse` refuses a damaged one."""
         archive, symbol = Archive.of(self.sources), self.symbol(pair)
         monthly, daily = self._series(symbol, "monthly"), self._series(symbol, "daily")
         now = self.sources.client.now()
-        wanted = span.overlap(Span(archive.first(daily) or FIRST, daily.published(now)))
+        begins = [first for it in (monthly, daily) if (first := archive.first(it))]
+        first = min(begins, default=FIRST)  # months may go back further than days
+        wanted = span.overlap(Span(min(first, now), now))
+        wanted = wanted and wanted.overlap(Span(FIRST, daily.published(now)))
         if wanted is None:
             return
         closed = monthly.published(now)  # the end of the newest month
         months = Span(wanted.start, max(wanted.start, min(wanted.end, closed)))
         for file in archive.files(monthly.files(months)):
             if isinstance(file, ArchiveFile):
-                yield _page(file, pair)
+                yield page_of(file, pair)
                 continue
-            _tell(file)
+            if isinstance(file, Damaged):
+                _LOG.warning("%s is asked for by day: %s", file.name.path, file.reason)
             held = file.name.span.overlap(wanted)
             yield from self._days(archive, daily, held, pair)
         yield from self._days(archive, daily, wanted.overlap(Span(closed, now)), pair)
@@ -89,16 +94,5 @@ class ArchivedCandles(Candles):
     ) -> Iterator[Page]:
         names: list[FileName] = daily.files(span) if span is not None else []
         for file in archive.files(names):
-            if isinstance(file, ArchiveFile):
-                yield _page(file, pair)
-            else:
-                _tell(file)
-
-
-def _page(file: ArchiveFile, pair: str) -> Page:
-    return Page(file.content, file.name.path, pair, file.fetched_at)
-
-
-def _tell(file: Missing | Damaged) -> None:
-    if isinstance(file, Damaged):
-        _LOG.warning("%s is left out: %s", file.name.path, file.reason)
+            if not isinstance(file, Missing):
+                yield page_of(file, pair)

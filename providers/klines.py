@@ -139,15 +139,18 @@ class RestCandles(Candles):
         while cursor < end:
             page = self._page(pair, cursor, end)
             yield page
-            opened = stamps(self.rows(page), OPEN_TIME).max()
-            if pd.isna(opened):  # nothing opens from here to the end
+            opened = stamps(self.rows(page), OPEN_TIME).dropna()
+            if opened.empty:  # nothing opens from here to the end
                 return
-            following = milliseconds(opened + self.step)
-            if following <= cursor:
+            first, last = (pd.Timestamp(moment, unit="ms", tz="UTC") for moment in (cursor, end))
+            # A stray stamp beyond the end must not make us skip what lies before it
+            asked_for = opened[(opened + self.step > first) & (opened < last)]
+            if asked_for.empty:
                 raise BadAnswerError(
-                    f"{page.name} ends with the candle of {opened}, before what was asked for"
+                    f"{page.name} ends with the candle of {opened.max()}, none of them within "
+                    "what was asked for"
                 )
-            cursor = following
+            cursor = milliseconds(asked_for.max() + self.step)
 
     def _page(self, pair: str, start: int, end: int) -> Page:
         symbol, interval = self.symbol(pair), interval_name(self.step)
@@ -182,6 +185,8 @@ def column(rows: list[list[Any]], slot: int) -> np.ndarray:
 
 def _number(cell: Any) -> float:
     if isinstance(cell, bool) or not isinstance(cell, int | float | str):
+        return np.nan
+    if isinstance(cell, str) and "_" in cell:  # which Python reads as a number, 1_000
         return np.nan
     try:
         return float(cell)

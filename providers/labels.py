@@ -109,8 +109,9 @@ def mark_opens(page: Page) -> "pd.Series[float]":
         table = columns_of(page, {"open_time": NUMBER, "open": NUMBER}, _SLOTS)
     except BadAnswerError:  # no evidence is not evidence against the page it came with
         table = {"open_time": np.array([]), "open": np.array([])}
-    sound = np.isfinite(table["open_time"]) & (table["open"] > 0) & (table["open_time"] < _LATEST)
-    opened = table["open_time"][sound].astype(np.int64).astype("datetime64[ms]")
+    times = table["open_time"]
+    sound = (times > 0) & (times < _LATEST) & (table["open"] > 0)  # false for NaN
+    opened = times[sound].astype(np.int64).astype("datetime64[ms]")
     opens: pd.Series[float] = pd.Series(table["open"][sound], index=opened, dtype=float)
     return opens[~opens.index.duplicated()]
 

@@ -54,15 +54,19 @@ class Ledger:
         """Note that `source` has answered for `spans`."""
         self.answered[source] = union([*self.answered.get(source, []), *spans])
 
-    def missing(self, source: str, wanted: Span, holes: list[Span]) -> list[Span]:
-        """Return what to ask `source` for.
+    def missing(
+        self, source: str, wanted: Span, holes: list[Span], now: pd.Timestamp
+    ) -> list[Span]:
+        """Return what to ask `source` for at `now`.
 
         Parameters
         ----------
         holes : list of Span
-            Where rows are missing although another source has answered; this one may have them.
+            Where rows are missing although a source has answered. Another one may have them; the
+            same one is asked again while they are young, for its answer may have been spoiled.
         """
-        own = self.answered.get(source, [])
+        young = [hole for hole in holes if hole.end > now - SETTLED]
+        own = without(self.answered.get(source, []), young)
         others = [s for name, spans in self.answered.items() if name != source for s in spans]
         done = union([*own, *without(others, holes)])
         starts = {span.end for span in done}

@@ -136,4 +136,7 @@ class LiquidationStream(ABC):
             )
             if missing:
                 raise BadAnswerError(f"{page.name} has a liquidation without {', '.join(missing)}")
+            symbol = event[self.spelling.symbol]
+            if not isinstance(symbol, str):
+                raise BadAnswerError(f"{page.name} has {symbol!r:.40} where a symbol should be")
         return events

@@ -164,9 +164,13 @@ class Listener:
         try:
             frame = self.stream.check(self.stream.parse(page), page).frame
             self.sink.accept(self.stream.dataset, pair, frame, now)
-        except ProviderError as error:
+        except OSError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a message nobody foresaw must not cost others
             if len(messages) == 1:
-                self._note(Outcome.INVALID, str(error))
+                changed = self._note(Outcome.INVALID, f"{type(error).__name__}: {error}")
+                if changed and not isinstance(error, ProviderError):
+                    _LOG.error("%s has a message that was not foreseen", self.name, exc_info=error)
                 return
             for message in messages:
                 self._write(pair, [message])

@@ -69,11 +69,12 @@ class Memory:
 
     def _known(self, dataset: Dataset, pair: str) -> pd.DataFrame:
         key = dataset.name, pair
-        if key in self._frames:
-            return self._frames[key]
-        if key not in self._seeds:  # shown to readers with the first rows that prove the present
+        known = self._frames.get(key)  # another thread may forget either at any time
+        if known is None:
+            known = self._seeds.get(key)
+        if known is None:  # shown to readers with the first rows that prove the present
             rows = self.seed(*key)
             if rows is None or not set(columns_of(dataset)) <= set(rows):
                 rows = empty(dataset)
-            self._seeds[key] = tidy(rows, dataset)
-        return self._seeds[key]
+            known = self._seeds[key] = tidy(rows, dataset)
+        return known

@@ -47,18 +47,11 @@ class ArchivedMetrics:
     ----------
     columns : mapping of str to str
         Our name and theirs.
-    decimals : int or None
-        What REST rounds its values to, so that both say the same about one snapshot.
-    verify_all : bool
-        Compare the labels of each file with mark prices, at the cost of a second download. Else
-        this is done around the switch of 2026-06-25 and once a month.
     """
 
     sources: Sources
     dataset: Dataset
     columns: Mapping[str, str]
-    decimals: int | None = None
-    verify_all: bool = False
     source: str = "binance-archive"
 
     def covers(self, span: Span, now: pd.Timestamp) -> Span | None:
@@ -105,7 +98,7 @@ class ArchivedMetrics:
         dates = labels + _milliseconds(shift)
         columns = {
             "date": _utc(dates),
-            **{ours: self._rounded(table[theirs]) for ours, theirs in self.columns.items()},
+            **{ours: table[theirs] for ours, theirs in self.columns.items()},
             "known_at": _utc(dates + _milliseconds(PUBLISHED_AFTER)),
             "quality": np.full(len(dates), Quality.RELABELED if shift else Quality.OK, np.int64),
         }
@@ -115,20 +108,18 @@ class ArchivedMetrics:
         """Apply the general rules."""
         return vouch(frame, self.dataset, page)
 
-    def _rounded(self, cells: np.ndarray) -> np.ndarray:
-        return cells if self.decimals is None else np.round(cells, self.decimals)
-
     def _verified(self, day: pd.Timestamp) -> bool:
-        return self.verify_all or near_switch(day) or day.day == 1
+        return self.sources.verify_labels or near_switch(day) or day.day == 1
 
 
 def _day(page: Page) -> pd.Timestamp:
     match = _DAY.search(page.name)
-    if match is None:
+    day = pd.to_datetime(match[1], format="%Y-%m-%d", errors="coerce", utc=True) if match else None
+    if day is None or pd.isna(day):
         raise BadAnswerError(
             f"{page.name} is not called like a metrics file, so its day is unknown"
         )
-    return pd.Timestamp(match[1], tz="UTC")
+    return day
 
 
 def _of_symbol(symbols: np.ndarray, page: Page) -> None:

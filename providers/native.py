@@ -6,7 +6,8 @@ holds the first of an hour.
 
 What a native file already holds stays: rows are added, blanks are filled, differences are counted.
 Native files know no ``known_at``. A strategy that reads them must add the delay itself: a snapshot
-counts five minutes after its date, a settlement one minute after.
+counts five minutes after its date, a settlement one minute after. A row that became known later
+than that, because a blank of it was filled, is left out: such a file could not say so.
 """
 
 import json
@@ -33,6 +34,7 @@ from providers.store import (
 OPEN_INTEREST = ("open_interest_amount", "open_interest_value")
 SNAPSHOTS = {"15m": timedelta(minutes=15), "1h": timedelta(hours=1), "4h": timedelta(hours=4)}
 FUNDING_RATE = ("funding_rate",)
+KNOWN_AFTER = timedelta(minutes=5, seconds=30)  # stamps lie up to half a minute off their grid
 
 # Venue, as the command line calls it, and the dataset that holds its open interest.
 VENUES = {"binance": "open_interest", "bybit": "bybit_open_interest"}
@@ -95,7 +97,7 @@ def write_open_interest(datadir: Path, pair: str, venue: str = "binance") -> lis
     DataMissingError
         The store holds nothing of the pair.
     """
-    stored = read_dataset(datadir, VENUES[venue], pair, timeframe="5m")
+    stored = _in_time(read_dataset(datadir, VENUES[venue], pair, timeframe="5m"))
     frame = stored.reindex(columns=["date", *OPEN_INTEREST]).astype(
         dict.fromkeys(OPEN_INTEREST, "float64")
     )
@@ -111,10 +113,16 @@ def write_open_interest(datadir: Path, pair: str, venue: str = "binance") -> lis
 
 def write_funding_rate(datadir: Path, pair: str) -> list[Written]:
     """Bring the native funding rate file of `pair` up to our store; errors as above."""
-    frame = read_dataset(datadir, "funding_rate", pair)[["date", *FUNDING_RATE]].dropna()
+    stored = _in_time(read_dataset(datadir, "funding_rate", pair))
+    frame = stored[["date", *FUNDING_RATE]].dropna()
     frame = frame.assign(date=frame["date"].dt.floor("h"))
     frame = frame.drop_duplicates("date", keep="first")
     return [_write(native_path(datadir, pair, "1h", "funding_rate"), frame)]
+
+
+def _in_time(stored: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that were known as soon as a native file promises."""
+    return stored[stored["known_at"] - stored["date"] <= KNOWN_AFTER]
 
 
 def _write(path: Path, ours: pd.DataFrame) -> Written:
@@ -142,15 +150,16 @@ def _existing(path: Path, like: pd.DataFrame) -> tuple[pd.DataFrame, str | None]
         frame = read_frame(path)
         if "funding_rate" in like and "funding_rate" not in frame:
             frame = frame.rename(columns={"open": "funding_rate"})  # Freqtrade's older layout
-        frame = frame[list(like.columns)]
+        types = {"date": "datetime64[ms, UTC]"} | dict.fromkeys(like.columns[1:], "float64")
+        frame = frame[list(like.columns)].astype(types)
     except DataMissingError:
         return like.iloc[:0].reset_index(drop=True), None
-    except (CorruptDataError, KeyError) as error:
+    except (CorruptDataError, KeyError, TypeError, ValueError) as error:
         aside = set_aside(path, "corrupt")
         damaged = f"{error}; it was kept as {aside.name} and is written anew"
         return like.iloc[:0].reset_index(drop=True), damaged
     frame = frame.drop_duplicates("date", keep="first").sort_values("date", ignore_index=True)
-    return frame.astype({"date": "datetime64[ms, UTC]"}), damaged
+    return frame, damaged
 
 
 def _chosen(choice: Path) -> str | None:

@@ -13,9 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import orjson
 import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
-from pyarrow import csv
 
 from providers.contract import Page
 from providers.errors import BadAnswerError
@@ -95,7 +93,22 @@ def numbers(
                     f"{_name(page)} has a row without {key!r}, only with "
                     f"{', '.join(map(str, row)):.120}; the source has changed"
                 )
-    return _floats([row.get(key) for row in rows], key, page)
+    return floats((row.get(key) for row in rows), key, page)
+
+
+def floats(cells: Iterable[Any], key: str, page: Page | None = None) -> Floats:
+    """Return cells as numbers, NaN where one is null, empty, a word or infinite.
+
+    Raises
+    ------
+    BadAnswerError
+        A cell is true, false, a list or an object; the message calls it `key`.
+    """
+    found = list(cells)
+    for cell in found:
+        if isinstance(cell, bool | list | dict):
+            raise BadAnswerError(f"{_name(page)} holds {cell!r:.80} as {key!r}, expected a number")
+    return np.array([_float(cell) for cell in found], dtype=np.float64)
 
 
 def instants(
@@ -111,7 +124,7 @@ def instants(
     if isinstance(values, np.ndarray | pd.Series):
         stamps = np.asarray(values, dtype=np.float64)
     else:
-        stamps = _floats(list(values), "instant", page)
+        stamps = floats(values, "instant", page)
     with np.errstate(over="ignore"):  # infinity is refused below
         milliseconds = np.floor(stamps * _MILLISECONDS[unit])
     blank = np.isnan(milliseconds)
@@ -123,50 +136,14 @@ def instants(
     return pd.Series(whole).dt.tz_localize("UTC")
 
 
-def csv_of(
-    page: Page,
-    columns: Sequence[str],
-    *,
-    layout: Sequence[str] | None = None,
-    texts: Sequence[str] = (),
-    dates: Sequence[str] = (),
-) -> pd.DataFrame:
-    """Return `columns` of a CSV file, as float64, NaN where a cell is blank or a word.
+def written(words: Iterable[Any], layout: str) -> "pd.Series[pd.Timestamp]":
+    """Return instants written in a `layout` of strptime or ``ISO8601`` as datetime64[ms, UTC].
 
-    A file whose first byte is a digit has no header; its columns are those of `layout`. Otherwise
-    the header decides, and what is not in `columns` is left out.
-
-    Parameters
-    ----------
-    layout : sequence of str
-        All columns of a file without a header, in their order; `columns` where it is not given.
-    texts : sequence of str
-        Those of `columns` that are words.
-    dates : sequence of str
-        Those of `columns` that are written ``YYYY-MM-DD HH:MM:SS``; datetime64[ms, UTC].
-
-    Raises
-    ------
-    BadAnswerError
-        It is no CSV, or lacks a column; the message names it.
+    NaT stands for what is none, and for the words that pandas knows: ``now`` is our clock's.
     """
-    refuse_oddities(page)
-    content = page.content.lstrip()
-    names = list(layout or columns) if content[:1].isdigit() else None
-    words = dict.fromkeys(columns, pa.string())
-    types = {
-        **dict.fromkeys(columns, pa.float64()),
-        **dict.fromkeys(texts, pa.string()),
-        **dict.fromkeys(dates, pa.timestamp("ms")),
-    }
-    try:
-        try:
-            table = _read_csv(content, names, types)
-        except pa.ArrowInvalid:  # a word among the numbers, or no CSV at all
-            table = _read_csv(content, names, words)
-    except (pa.ArrowException, ValueError) as error:
-        raise BadAnswerError(f"{page.name} is not the CSV it should be: {_reason(error)}") from None
-    return pd.DataFrame({name: _column(table[name], types[name]) for name in columns})
+    texts = [word if isinstance(word, str) and word[:1].isdigit() else None for word in words]
+    found = pd.to_datetime(pd.Series(texts, dtype=object), format=layout, utc=True, errors="coerce")
+    return found.dt.as_unit("ms")
 
 
 def refuse_oddities(page: Page) -> None:
@@ -191,13 +168,6 @@ def _deeper_than(limit: int, answer: Any) -> bool:
             if isinstance(child, list | dict)
         ]
     return bool(level)
-
-
-def _floats(cells: list[Any], key: str, page: Page | None) -> Floats:
-    for cell in cells:
-        if isinstance(cell, bool | list | dict):
-            raise BadAnswerError(f"{_name(page)} holds {cell!r:.80} as {key!r}, expected a number")
-    return np.array([_float(cell) for cell in cells], dtype=np.float64)
 
 
 def _float(cell: Any) -> float:
@@ -229,30 +199,3 @@ def _odd_instant(stamp: float, unit: Unit, page: Page | None) -> str:
         f"{_name(page)} has the instant {stamp:.17g}, which as {_UNIT_NAMES[unit]} since 1970 "
         f"is not between 2009 and 2100; {hint}"
     )
-
-
-def _read_csv(content: bytes, names: list[str] | None, types: dict[str, pa.DataType]) -> pa.Table:
-    return csv.read_csv(
-        pa.BufferReader(content),
-        read_options=csv.ReadOptions(
-            column_names=names,
-            use_threads=False,  # files are read several at a time already
-            block_size=len(content) + 1,  # a row never straddles two blocks
-        ),
-        convert_options=csv.ConvertOptions(column_types=types, include_columns=list(types)),
-    )
-
-
-def _column(column: pa.ChunkedArray, wanted: pa.DataType) -> Any:
-    if pa.types.is_string(wanted):
-        return column.to_pandas()
-    if pa.types.is_timestamp(wanted):
-        written = column.to_pandas()
-        return pd.to_datetime(written, utc=True, errors="coerce").dt.as_unit("ms")
-    if pa.types.is_string(column.type):
-        return pd.to_numeric(column.to_pandas(), errors="coerce").to_numpy(np.float64)
-    return column.to_numpy()
-
-
-def _reason(error: Exception) -> str:
-    return str(error).splitlines()[0][:160] if str(error) else type(error).__name__

@@ -116,8 +116,8 @@ class Poll:
         self.waits = self.waits + 1 if late else 0
         if late:
             self.due = min(self.due, now + retry_after(self.waits))
-        elif not self.health.ok:
-            self.due = min(self.due, now + FIRST_RETRY)
+        elif not self.health.ok and self.outcome is Outcome.GOOD:  # a source that is silent may
+            self.due = min(self.due, now + FIRST_RETRY)  # stay so, and its requests are counted
 
     def judged(self, now: pd.Timestamp) -> tuple[Outcome, str]:
         """Return what the age of the newest row says about an answer that came, and why."""

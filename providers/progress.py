@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from providers.backfill import Question, Report
 from providers.intake import Outcome
@@ -122,14 +124,14 @@ def plan_table(questions: Sequence[Question]) -> Table:
     return table
 
 
-def registry_table(entries: Iterable[Entry]) -> Table:
-    """Return all datasets with unit and clock."""
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    for name in ("Dataset", "Every", "About", "History", "Key", "What it is"):
-        table.add_column(name, no_wrap=name != "What it is")
+def registry_list(entries: Iterable[Entry]) -> Group:
+    """Return all datasets with unit and clock; a table would not fit an ordinary terminal."""
+    parts: list[RenderableType] = []
     for it in entries:
-        step = "event" if it.dataset.step is None else it.dataset.timeframe
-        history = "recorded only" if it.recorded else "yes"
-        row = (it.dataset.name, step, it.dataset.scope.value, history, it.key or "")
-        table.add_row(*row, it.dataset.summary)
-    return table
+        step = "events" if it.dataset.step is None else f"every {it.dataset.timeframe}"
+        facts = [step, f"per {it.dataset.scope.value}"]
+        facts += ["recorded only"] if it.recorded else []
+        facts += [f"needs {it.key}"] if it.key else []
+        parts.append(Text.assemble((it.dataset.name, "bold"), f"  {', '.join(facts)}"))
+        parts.append(Padding(Text(it.dataset.summary), (0, 0, 0, 4)))
+    return Group(*parts)

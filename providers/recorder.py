@@ -76,9 +76,11 @@ class Recorder:
         """Poll everything one time; return what did not go well. Streams are left out."""
         with self._leases():
             failed = self.feed.once()
-            self.sink.flush()
+            unwritten = self.sink.flush()
             self.write_status()
-            return failed
+            return failed + tuple(
+                poll for poll in self.feed.polls if poll.key in unwritten and poll not in failed
+            )
 
     def write_status(self) -> None:
         """Write the states of all feeds; the file's age is the process's pulse."""

@@ -26,6 +26,9 @@ class Sources:
         The environment, where keys to paid sources are looked up and nowhere else.
     flow_step : timedelta
         Length of the candles that taker flow is read from.
+    verify_labels : bool
+        Compare the labels of every archived metrics file with mark prices, at the cost of a second
+        download. Else this is done around the switch of 2026-06-25 and once a month.
     """
 
     client: Client
@@ -33,6 +36,7 @@ class Sources:
     archive_cache: Path | None = None
     keys: Mapping[str, str] = field(default_factory=dict)
     flow_step: timedelta = timedelta(minutes=15)
+    verify_labels: bool = False
 
     def key(self, variable: str, vendor: str, where: str) -> str:
         """Return a key from the environment.
@@ -67,7 +71,7 @@ class Entry:
     recorded : bool
         Nobody keeps a history: rows exist from the day a recorder runs.
     key : str or None
-        Environment variable with the key that it needs.
+        Environment variable that it needs: a key, or the address of an own server.
     poll : timedelta or None
         How often a live feed asks; the dataset's step where it is not given.
     """

@@ -85,14 +85,20 @@ class StoreSink:
             known, latest = self._newest.get(key), rows["date"].max()
             self._newest[key] = latest if known is None else max(known, latest)
 
-    def flush(self) -> None:
-        """Write what was gathered; what cannot be written is logged and kept for the next time."""
+    def flush(self) -> list[tuple[str, str]]:
+        """Write what was gathered; return of what dataset and pair that failed, which is logged.
+
+        What the disk does not take is kept for the next time.
+        """
+        failed = []
         with self._lock:
             for key in list(self._gathered):
                 try:
                     self._write(key)
                 except (OSError, ProviderError) as error:
                     _LOG.warning("%s of %s was not written: %s", *key, error)
+                    failed.append(key)
+        return failed
 
     def _is_time(self, waiting: Gathered) -> bool:
         return abs(self.clock() - waiting.since) >= GATHER

@@ -8,6 +8,8 @@ from providers.errors import CorruptDataError
 
 LARGEST = 64 * 2**20  # bytes; the largest file that we read has a tenth of it
 
+_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+
 
 def only_member(content: bytes, name: str, largest: int = LARGEST) -> bytes:
     """Return the one file inside a zip called `name`.
@@ -23,6 +25,10 @@ def only_member(content: bytes, name: str, largest: int = LARGEST) -> bytes:
             members = archive.infolist()
             if len(members) != 1 or members[0].is_dir():
                 raise CorruptDataError(f"{name} holds {len(members)} entries, expected one file")
+            if members[0].compress_type not in _METHODS:  # others have errors of their own
+                raise CorruptDataError(
+                    f"{name} is packed by method {members[0].compress_type}, expected deflate"
+                )
             with archive.open(members[0]) as file:
                 unpacked = file.read(largest + 1)  # the size in its header may be a lie
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:

@@ -32,7 +32,7 @@ from providers.progress import (  # noqa: E402
     Shown,
     plan_table,
     problem_lines,
-    registry_table,
+    registry_list,
     summary_table,
 )
 from providers.registry import DATASETS, entry  # noqa: E402
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None, client: Client | None = None) -
     out = Console(highlight=False, width=None if sys.stdout.isatty() else 170)
     try:
         if options.list:
-            out.print(registry_table(DATASETS.values()))
+            out.print(registry_list(DATASETS.values()))
             return 0
         if client is not None:
             return _backfill(options, client, out)
@@ -162,9 +162,11 @@ def _instant(text: str) -> pd.Timestamp:
     try:
         stamp = pd.Timestamp(text)
     except ValueError:
+        stamp = pd.NaT
+    if pd.isna(stamp):  # as of an empty shell variable
         raise argparse.ArgumentTypeError(
             f"{text!r} is no date; write 2023-01-01 or 2023-01-01T12:00"
-        ) from None
+        )
     return stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
 
 

@@ -124,9 +124,11 @@ def _instant(text: str) -> pd.Timestamp:
     try:
         stamp = pd.Timestamp(text)
     except ValueError:
+        stamp = pd.NaT
+    if pd.isna(stamp):  # as of an empty shell variable
         raise argparse.ArgumentTypeError(
             f"{text!r} is no date; write 2026-03-01 or 2026-03-01T12:00"
-        ) from None
+        )
     return stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
 
 

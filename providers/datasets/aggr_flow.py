@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
@@ -70,16 +71,31 @@ class AggrFlow:
 
     def pages(self, pair: str, span: Span) -> Iterator[Page]:
         """Yield the buckets that start within `span`."""
-        base = self.sources.keys.get(URL_VARIABLE, "").strip() or self.sources.endpoints.aggr
+        base = self._server()
         for window in windows(span, PER_REQUEST * self.step):
             query = self.query(pair, window)
             content = self.sources.client.get(
-                f"{base.rstrip('/')}/query",
+                f"{base}/query",
                 bucket="aggr",
                 params={"db": "significant_trades", "epoch": "ms", "q": query},
             )
             name = f"/query?market={market(pair)}&from={window.start.isoformat()}"
             yield Page(content, name, pair, self.sources.client.now())
+
+    def _server(self) -> str:
+        """Return the address; BadRequestError does not show it, for it may hold a password."""
+        base = self.sources.keys.get(URL_VARIABLE, "").strip() or self.sources.endpoints.aggr
+        try:
+            parts = urlsplit(base)
+            sound = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        except ValueError:
+            sound, parts = False, urlsplit("")
+        if not sound or parts.query or parts.fragment or "@" in parts.path:
+            raise BadRequestError(
+                f"{URL_VARIABLE} is no address of a server, expected "
+                "http://[user:password@]host:8086; write / and @ of a password as %2F and %40"
+            )
+        return base.rstrip("/")
 
     def query(self, pair: str, window: Span) -> str:
         """Return what to ask the database."""
@@ -172,4 +188,4 @@ def _is_number(cell: Any) -> bool:
     return isinstance(cell, int | float) and not isinstance(cell, bool)
 
 
-ENTRY = Entry(DATASET, lambda sources: (AggrFlow(sources),))
+ENTRY = Entry(DATASET, lambda sources: (AggrFlow(sources),), key=URL_VARIABLE)

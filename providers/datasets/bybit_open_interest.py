@@ -9,7 +9,7 @@ Source: Bybit ``/v5/market/open-interest``, category linear.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import unquote
 
@@ -17,8 +17,13 @@ import numpy as np
 import pandas as pd
 
 from providers.bybit import result_of
-from providers.contract import Bounds, Checked, Dataset, Page, Span
-from providers.errors import BadAnswerError
+from providers.contract import MARKET, Bounds, Checked, Dataset, Page, Span
+from providers.errors import (
+    BadAnswerError,
+    BadRequestError,
+    NotFoundError,
+    UnavailableError,
+)
 from providers.parsing import instants, numbers, rows_of
 from providers.quality import vouch
 from providers.sources import Entry, Sources
@@ -28,6 +33,7 @@ from providers.windows import milliseconds, windows
 FIRST = pd.Timestamp("2020-07-20", tz="UTC")
 STEP = timedelta(minutes=5)
 LIMIT = 200
+LONG = timedelta(days=31)  # beyond it Bybit is asked when the contract was launched
 PUBLISHED_AFTER = timedelta(minutes=5)
 
 DATASET = Dataset(
@@ -46,6 +52,7 @@ class BybitOpenInterest:
     sources: Sources
     dataset: Dataset = DATASET
     source: str = "bybit"
+    _launched: dict[str, pd.Timestamp | None] = field(default_factory=dict, compare=False)
 
     def covers(self, span: Span, now: pd.Timestamp) -> Span | None:
         """Return what of `span` lies between Bybit's first row and `now`."""
@@ -53,12 +60,47 @@ class BybitOpenInterest:
 
     def pages(self, pair: str, span: Span) -> Iterator[Page]:
         """Yield pages, oldest first; within a window Bybit pages backward."""
-        for window in windows(span, LIMIT * STEP):
+        since = self._since(pair, span)
+        for window in windows(Span(since, span.end), LIMIT * STEP):
             backward = list(self._backward(pair, window))
             yield from reversed(backward)
 
+    def _since(self, pair: str, span: Span) -> pd.Timestamp:
+        """Return from when on to ask: a coin listed late would cost thousands of empty windows."""
+        if span.end - span.start <= LONG:
+            return span.start
+        symbol = binance_symbol(pair)
+        if symbol not in self._launched:
+            self._launched[symbol] = self._launch(symbol)
+        launch = min(self._launched[symbol] or span.start, span.end)
+        if launch - span.start <= LONG:
+            return span.start
+        # A contract that is listed again is launched again: what is before must be empty
+        try:
+            before = result_of(self._page(pair, Span(span.start, launch), "")).get("list")
+        except (BadRequestError, BadAnswerError):  # it may find the span too long
+            return span.start
+        return launch if before == [] else span.start
+
+    def _launch(self, symbol: str) -> pd.Timestamp | None:
+        """Return when a contract was launched, None where Bybit does not tell."""
+        path = "/v5/market/instruments-info"
+        params: dict[str, str | int] = {"category": "linear", "symbol": symbol}
+        client = self.sources.client
+        try:
+            content = client.get(
+                f"{self.sources.endpoints.bybit}{path}", bucket="bybit", params=params
+            )
+            page = Page(content, f"{path}?symbol={symbol}", MARKET, client.now())
+            result_of(page)
+            found = [r for r in rows_of(page, "result", "list") if r.get("symbol") == symbol]
+            stamps = instants(numbers(found, "launchTime", page), "ms", page).dropna()
+        except (NotFoundError, UnavailableError, BadRequestError, BadAnswerError):
+            return None  # every window is asked for instead
+        return None if stamps.empty else stamps.min().floor("D")
+
     def _backward(self, pair: str, window: Span) -> Iterator[Page]:
-        cursor = ""
+        cursor, oldest = "", window.end
         while True:
             page = self._page(pair, window, cursor)
             yield page
@@ -67,9 +109,12 @@ class BybitOpenInterest:
             if not following or following == cursor or not result.get("list"):
                 return
             stamps = [row.get("timestamp") for row in rows_of(page, "result", "list")]
-            if instants(stamps, "ms", page).min() <= window.start:
+            reached = instants(stamps, "ms", page).min()
+            if reached <= window.start:
                 return
-            cursor = following
+            if not reached < oldest:  # or two cursors could send us in circles
+                raise BadAnswerError(f"{page.name} goes on at {reached}, no older than {oldest}")
+            cursor, oldest = following, reached
 
     def _page(self, pair: str, window: Span, cursor: str) -> Page:
         symbol, start, end = binance_symbol(pair), *map(milliseconds, (window.start, window.end))

@@ -9,6 +9,7 @@ Source: Binance ``/fapi/v1/fundingRate``, and the archive's months where REST is
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pandas as pd
@@ -51,12 +52,14 @@ class RestFunding:
             stamps = numbers(_rows(page), "fundingTime", page)
             if len(stamps) < SMALLEST_PAGE:
                 return
-            newest = int(stamps.max())
-            if newest < cursor:
+            # A blank or stray stamp must not make us skip what lies before it
+            asked_for = stamps[(stamps >= cursor) & (stamps < end)]
+            if not len(asked_for):
                 raise BadAnswerError(
-                    f"{page.name} ends at fundingTime {newest}, before what was asked for"
+                    f"{page.name} has fundingTime {stamps[0]:.17g} to {stamps[-1]:.17g}, none of "
+                    "them within what was asked for"
                 )
-            cursor = newest + 1
+            cursor = int(asked_for.max()) + 1
 
     def parse(self, page: Page) -> pd.DataFrame:
         """Return a row per settlement."""
@@ -133,4 +136,4 @@ def providers(sources: Sources) -> tuple[Provider, ...]:
     return RestFunding(sources), ArchivedFunding(sources)
 
 
-ENTRY = Entry(DATASET, providers, native="funding_rate")
+ENTRY = Entry(DATASET, providers, native="funding_rate", poll=timedelta(minutes=15))

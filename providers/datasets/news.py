@@ -20,7 +20,7 @@ import pandas as pd
 
 from providers.contract import Bounds, Checked, Dataset, Page, Span
 from providers.errors import BadAnswerError, BadRequestError
-from providers.parsing import json_of, numbers, rows_of
+from providers.parsing import json_of, numbers, rows_of, written
 from providers.quality import vouch
 from providers.sources import Entry, Sources
 from providers.symbols import coin, is_market
@@ -122,9 +122,7 @@ def _answer(page: Page) -> dict[str, Any]:
 
 
 def _published(posts: list[dict[str, Any]]) -> "pd.Series[pd.Timestamp]":
-    words = pd.Series([_text(post.get("published_at")) for post in posts], dtype=object)
-    dates = pd.to_datetime(words, format="ISO8601", utc=True, errors="coerce")
-    return dates.dt.as_unit("ms")
+    return written((post.get("published_at") for post in posts), "ISO8601")
 
 
 def _coins(post: dict[str, Any]) -> str:

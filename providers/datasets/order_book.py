@@ -19,7 +19,7 @@ import pandas as pd
 
 from providers.contract import Bounds, Checked, Dataset, Page, Span
 from providers.errors import BadAnswerError
-from providers.parsing import json_of
+from providers.parsing import floats, json_of
 from providers.quality import vouch
 from providers.sources import Entry, Sources
 from providers.symbols import binance_symbol
@@ -28,6 +28,7 @@ LEVELS = 100
 DEPTHS = (10, 50)
 OLDEST = timedelta(seconds=10)  # a book this much older than its arrival is of no use
 CLOCKS_DIFFER = timedelta(seconds=1)
+_CENTURY = 100 * 365 * 86_400_000.0  # milliseconds; a stamp further off is as wrong
 
 _PRICE = Bounds(0.0, zero_is_missing=True)
 _VOLUME = Bounds(0.0, zero_is_missing=True)
@@ -106,7 +107,8 @@ def _refuse_outdated(book: dict[str, Any], page: Page) -> None:
         stamp = book.get(key)
         if isinstance(stamp, bool) or not isinstance(stamp, int):
             raise BadAnswerError(f"{page.name} has {key}={stamp!r}, expected milliseconds")
-        age = timedelta(milliseconds=page.fetched_at.timestamp() * 1000 - stamp)
+        late = page.fetched_at.timestamp() * 1000 - stamp
+        age = timedelta(milliseconds=min(max(late, -_CENTURY), _CENTURY))
         # A quiet market changes seldom: only the time of sending tells that a book is old
         if age < -CLOCKS_DIFFER or (key == "E" and age > OLDEST):
             raise BadAnswerError(
@@ -117,20 +119,25 @@ def _refuse_outdated(book: dict[str, Any], page: Page) -> None:
 
 def _side(book: dict[str, Any], key: str, page: Page) -> np.ndarray:
     """Return price and volume of the levels of one side, the best first."""
-    try:
-        levels = np.array([[float(price), float(size)] for price, size in book[key]], dtype=float)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    pairs = book.get(key)
+    if not isinstance(pairs, list) or not all(_is_level(pair) for pair in pairs):
         raise BadAnswerError(
-            f"{page.name} has no {key} of pairs of price and volume ({error!r})"
-        ) from error
-    if not len(levels):
+            f"{page.name} has no {key} of pairs of price and volume: {pairs!r:.80}"
+        )
+    if not pairs:
         raise BadAnswerError(f"{page.name} has no {key}: the book is one-sided or empty")
+    prices, volumes = ([pair[at] for pair in pairs] for at in (0, 1))
+    levels = np.column_stack([floats(prices, key, page), floats(volumes, key, page)])
     if not (np.isfinite(levels).all() and (levels > 0).all()):
         raise BadAnswerError(f"{page.name} has {key} whose price or volume is not above zero")
     rising = np.diff(levels[:, 0])
     if not (rising < 0 if key == "bids" else rising > 0).all():
         raise BadAnswerError(f"{page.name} has {key} that are not sorted from the best price on")
     return levels
+
+
+def _is_level(pair: Any) -> bool:
+    return isinstance(pair, list) and len(pair) == 2
 
 
 ENTRY = Entry(

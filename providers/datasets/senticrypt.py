@@ -16,7 +16,7 @@ import pandas as pd
 from providers.contract import Bounds, Checked, Dataset, Page, Scope, Span
 from providers.errors import BadAnswerError
 from providers.finished import vouch_finished
-from providers.parsing import json_of, numbers, rows_of
+from providers.parsing import json_of, numbers, rows_of, written
 from providers.sources import Entry, Sources
 
 PUBLISHED_AFTER = timedelta(hours=1)
@@ -76,8 +76,7 @@ class SentiCrypt:
             raise BadAnswerError(
                 f"{page.name} has the shape of version 1, which is frozen; ask for /v2/all.json"
             )
-        dates = pd.Series([row.get("date") for row in rows], dtype=object).astype(str)
-        date = pd.to_datetime(dates, format="%Y-%m-%d", utc=True, errors="coerce").dt.as_unit("ms")
+        date = written((row.get("date") for row in rows), "%Y-%m-%d")
         values = {ours: numbers(rows, theirs, page) for ours, theirs in _KEYS.items()}
         known_at = date + _DAY + PUBLISHED_AFTER
         return pd.DataFrame({"date": date, **values, "known_at": known_at})

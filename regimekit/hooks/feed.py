@@ -66,6 +66,7 @@ class LiveFeed(PackStrategy):
     datasets: RowSource
     _feed: Feed | None = None
     _sources: Sources | None = None
+    _client: HttpClient | None = None
     _followed: tuple[str, ...] = ()
 
     def bot_start(self, **kwargs: Any) -> None:
@@ -90,7 +91,7 @@ class LiveFeed(PackStrategy):
         logging.getLogger("httpx").setLevel(logging.WARNING)  # a line per request is no news
         stopping = threading.Event()
         sleep = interruptible(stopping)
-        client = HttpClient(Limiter(sleep=sleep), BOUNDS, sleep=sleep)
+        client = self._client = HttpClient(Limiter(sleep=sleep), BOUNDS, sleep=sleep)
         memory = Memory(REACH, seed=self.datasets.rows)
         self._sources = Sources(client, endpoints, flow_step=STEP)
         self._feed = Feed(memory, client.now, stopping=stopping)
@@ -121,6 +122,8 @@ class LiveFeed(PackStrategy):
         super().ft_bot_cleanup()
         if self._feed is not None:
             self._feed.stop(STOP_SECONDS)
+        if self._client is not None:  # a reload of the config makes another
+            self._client.close()
 
 
 def endpoints_of(config: Mapping[str, Any]) -> Endpoints | None:

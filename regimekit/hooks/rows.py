@@ -1,7 +1,7 @@
 """Rows of our own datasets, as a strategy reads them: from a snapshot, never from a network."""
 
-import functools
 import logging
+import threading
 from pathlib import Path
 from typing import Protocol
 
@@ -48,19 +48,39 @@ class StoreRows:
             stat = store_path(self._datadir, dataset, pair, self._timeframe).stat()
         except OSError:
             return pd.DataFrame()
-        version = (stat.st_mtime_ns, stat.st_size)
-        return _rows(self._datadir, dataset, pair, self._timeframe, version)
+        key = (self._datadir, dataset, pair, self._timeframe)
+        return _VERSIONS.rows(key, (stat.st_mtime_ns, stat.st_size))
 
 
-@functools.lru_cache(maxsize=64)
-def _rows(
-    datadir: Path,
-    dataset: str,
-    pair: str,
-    timeframe: str,
-    version: tuple[int, int],  # noqa: ARG001 - tells one content of a path from the next
-) -> pd.DataFrame:
-    """Return one version of a store file; hyperopt and analyses ask for it again and again."""
+class _Versions:
+    """The latest version of each store file; hyperopt and analyses ask for it again and again.
+
+    One version each: where a recorder replaces files, older ones would fill the memory of a bot.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held: dict[_Key, tuple[tuple[int, int], pd.DataFrame]] = {}
+        self._lock = threading.Lock()  # a feed's threads read the store too
+
+    def rows(self, key: "_Key", version: tuple[int, int]) -> pd.DataFrame:
+        """Return the rows of a file, read again if it has another `version` by now."""
+        with self._lock:
+            held = self._held.pop(key, None)
+            if held is None or held[0] != version:
+                held = (version, _rows(*key))
+            self._held[key] = held  # the latest last
+            while len(self._held) > self._most:
+                del self._held[next(iter(self._held))]
+            return held[1]
+
+
+_Key = tuple[Path, str, str, str]
+_VERSIONS = _Versions(most=64)  # files; five years of 15m are 12 MB
+
+
+def _rows(datadir: Path, dataset: str, pair: str, timeframe: str) -> pd.DataFrame:
+    """Read a store file; nothing where it cannot be used."""
     try:
         frame = read_dataset(datadir, dataset, pair, timeframe=timeframe)
     except (CorruptDataError, DataMissingError, OSError, KeyError) as error:

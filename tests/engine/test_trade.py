@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import socket
 import sqlite3
@@ -25,19 +24,23 @@ from replay.simulator.spec import MarketSpec
 from replay.simulator.write import write_market
 from tests.engine.bot import CONFIG, ROOT
 
-pytestmark = [pytest.mark.freqtrade, pytest.mark.xdist_group("trade")]
+pytestmark = pytest.mark.freqtrade
+trade = pytest.mark.xdist_group("trade")
+faults = pytest.mark.xdist_group("faults")  # as long as all others, on a processor of its own
 
 PATIENCE = 90
 PAIRS = ("BTC/USDT:USDT", "ETH/USDT:USDT")
+UNFUNDED = "SOL/USDT:USDT"
 
 
 @pytest.fixture(scope="module")
 def live_market(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write a market that began 75 days ago and ends the day after tomorrow."""
+    """Write a market from 75 days ago to the day after tomorrow; one pair has no funding."""
     datadir = tmp_path_factory.mktemp("live") / "market"
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    spec = MarketSpec(pairs=PAIRS, start=today, days=2, seed=3, warmup_days=75)
+    spec = MarketSpec(pairs=(*PAIRS, UNFUNDED), start=today, days=2, seed=3, warmup_days=75)
     write_market(simulate(spec), datadir)
+    next((datadir / "futures").glob("SOL_*-funding_rate.feather")).unlink()
     return datadir
 
 
@@ -92,9 +95,13 @@ def stop(process: subprocess.Popen[str]) -> None:
     assert process.returncode == 130  # freqtrade's own code for a clean stop
 
 
-def trade_arguments(folder: Path, *extra: str) -> list[str]:
+def trade_arguments(folder: Path, *extra: str, pairs: tuple[str, ...] = PAIRS) -> list[str]:
     overlay = folder / "pairs.json"
-    overlay.write_text(json.dumps({"exchange": {"pair_whitelist": list(PAIRS)}}))
+    settings = {
+        "exchange": {"pair_whitelist": list(pairs)},
+        "internals": {"process_throttle_secs": 1},  # of the loop: orders fill in the next one
+    }
+    overlay.write_text(json.dumps(settings))
     return [
         "trade",
         "--config",
@@ -117,13 +124,20 @@ def assert_calm(lines: list[str]) -> None:
     assert not noisy, noisy
 
 
+@trade
 def test_bot_trades_in_dry_run_and_keeps_its_plan_across_a_restart(live_exchange, tmp_path):
-    arguments = trade_arguments(tmp_path, "--strategy=AlwaysIn")
+    """The pair without funding is locked, and says why; the others trade."""
+    arguments = trade_arguments(tmp_path, "--strategy=AlwaysIn", pairs=(*PAIRS, UNFUNDED))
+    reason = f"{UNFUNDED}: a required input is missing or stale"
     filled = [f"LIMIT_BUY has been fulfilled for Trade(id={n}" for n in (1, 2)]
     with freqtrade(live_exchange, *arguments) as bot:
-        lines = read_until(bot, "Dry run is enabled", *filled, "Bot heartbeat")
+        lines = read_until(bot, "Dry run is enabled", *filled, "Bot heartbeat", reason)
         stop(bot)
     assert_calm(lines)
+    assert sum(reason in line for line in lines) == 1
+    locks = rows(tmp_path, "select pair, reason, active from pairlocks")
+    assert locks == [(UNFUNDED, reason, 1)]
+    assert rows(tmp_path, "select pair from trades order by pair") == [(pair,) for pair in PAIRS]
     opened = rows(tmp_path, "select id, open_rate, stop_loss, leverage from trades order by id")
     plans = {
         trade: json.loads(value)
@@ -140,37 +154,13 @@ def test_bot_trades_in_dry_run_and_keeps_its_plan_across_a_restart(live_exchange
         assert stop_loss < open_rate
         assert leverage == 3
 
+    arguments = trade_arguments(tmp_path, "--strategy=AlwaysIn")  # nothing is left to enter
     with freqtrade(live_exchange, *arguments) as bot:
         lines = read_until(bot, "Bot heartbeat", "checking to exit open trades")
         stop(bot)
     assert_calm(lines)
     again = rows(tmp_path, "select id, open_rate, stop_loss, leverage from trades order by id")
     assert again == opened
-
-
-def test_shipped_strategy_analyzes_every_pair_live(live_exchange, tmp_path):
-    arguments = trade_arguments(tmp_path, "--strategy=RegimeRouter")
-    with freqtrade(live_exchange, *arguments) as bot:
-        lines = read_until(bot, "Bot heartbeat")
-        stop(bot)
-    assert_calm(lines)
-    assert not [line for line in lines if "No data found" in line or "Unable to analyze" in line]
-
-
-def test_missing_funding_locks_the_pair_and_says_why(live_market, tmp_path):
-    shutil.copytree(live_market, tmp_path / "market")
-    next((tmp_path / "market" / "futures").glob("ETH_*-funding_rate.feather")).unlink()
-    arguments = trade_arguments(tmp_path, "--strategy=AlwaysIn")
-    reason = "ETH/USDT:USDT: a required input is missing or stale"
-    with running(tmp_path / "market") as url, freqtrade(url, *arguments) as bot:
-        lines = read_until(bot, "LIMIT_BUY has been fulfilled", reason)
-        stop(bot)
-    assert_calm(lines)
-    assert sum(reason in line for line in lines) == 1
-    assert rows(tmp_path, "select pair, reason, active from pairlocks") == [
-        ("ETH/USDT:USDT", reason, 1)
-    ]
-    assert rows(tmp_path, "select pair from trades") == [("BTC/USDT:USDT",)]
 
 
 @contextmanager
@@ -194,31 +184,40 @@ def newest(api: httpx.Client, *columns: str) -> dict[str, list[object]]:
     return found
 
 
-def test_fresh_taker_flow_reaches_the_analysis(live_market, tmp_path):
+@trade
+def test_shipped_strategy_analyzes_every_pair_live_with_fresh_taker_flow(live_exchange, tmp_path):
     environment = api_environment()
     arguments = trade_arguments(tmp_path, "--strategy=RegimeRouter", f"--datadir={tmp_path}")
-    with running(live_market) as url, freqtrade(url, *arguments, environment=environment) as bot:
+    before = Faults(live_exchange).requests()
+    with freqtrade(live_exchange, *arguments, environment=environment) as bot:
         lines = read_until(bot, "Bot heartbeat")
         with rest(environment) as api:
             found = newest(api, "flow_state", "spot_flow_state", "cvd", "spot_cvd")
-        asked = Faults(url).requests()
+        asked = Faults(live_exchange).requests()
         stop(bot)
     assert_calm(lines)
+    assert not [line for line in lines if "No data found" in line or "Unable to analyze" in line]
     for flow_state, spot_flow_state, cvd, spot_cvd in found.values():
         assert (flow_state, spot_flow_state) == (Availability.OK, Availability.OK)
         assert -1 <= cvd <= 1
         assert -1 <= spot_cvd <= 1
-    assert asked["/api/v3/klines"] >= len(PAIRS)
+    spot = "/api/v3/klines"
+    assert asked[spot] - before.get(spot, 0) >= len(PAIRS)
     assert not list(tmp_path.glob("**/*taker_flow*")), "a bot does not write the store"
 
 
-@pytest.mark.parametrize("fault", [{"kind": "status", "status": 500}, {"kind": "hang"}])
-def test_a_failing_source_shows_in_its_columns_and_exits_go_on(live_market, tmp_path, fault):
+@faults
+def test_a_failing_source_shows_in_its_columns_and_exits_go_on(live_market, tmp_path):
+    """Of one pair it refuses, of the other it hangs."""
     environment = api_environment()
     arguments = trade_arguments(tmp_path, "--strategy=AlwaysIn", f"--datadir={tmp_path}")
     filled = [f"LIMIT_BUY has been fulfilled for Trade(id={n}" for n in (1, 2)]
+    path = "/api/v3/klines"
     with running(live_market) as url:
-        Faults(url).set({"path": "/api/v3/klines", **fault})
+        Faults(url).set(
+            {"path": path, "symbol": "BTCUSDT", "kind": "status", "status": 500},
+            {"path": path, "symbol": "ETHUSDT", "kind": "hang"},
+        )
         with freqtrade(url, *arguments, environment=environment) as bot:
             lines = read_until(bot, *filled, "Bot heartbeat")
             with rest(environment) as api:
@@ -227,6 +226,8 @@ def test_a_failing_source_shows_in_its_columns_and_exits_go_on(live_market, tmp_
                 assert answer.status_code == 200, answer.text
             lines += read_until(bot, "MARKET_SELL has been fulfilled for Trade(id=1")
             stop(bot)
+        applied = [rule["applied"] for rule in Faults(url).rules()]
+    assert all(applied), "both went wrong"
     assert_calm(lines)
     for flow_state, spot_flow_state, cvd, spot_cvd in found.values():
         assert (flow_state, spot_flow_state) == (Availability.OK, Availability.OUTAGE)
@@ -252,6 +253,7 @@ def api_environment() -> dict[str, str]:
     }
 
 
+@trade
 def test_webserver_starts_and_knows_the_strategy(live_exchange, tmp_path):
     environment = api_environment()
     with freqtrade(live_exchange, "webserver", environment=environment) as server:

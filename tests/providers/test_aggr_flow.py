@@ -132,3 +132,36 @@ def test_no_pair_escapes_its_quotes(pair):
 def test_it_keeps_five_thousand_buckets():
     span = AggrFlow(sources()).covers(Span(at("2020-01-01"), NOW), NOW)
     assert span == Span(NOW - timedelta(minutes=25_000), NOW)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *(
+            "localhost:8086",
+            "http://",
+            "http://u:hunter2@host:99999",
+            "http://u:hun/ter2@host:8086",
+        ),
+        *("http://u:12/hunter2@host:8086", "http://host:8086?u=me&p=hunter2", "ftp://host"),
+        *("http://[hunter2", "http://host:8086/#hunter2"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_named_by_its_variable(address):
+    provider = AggrFlow(sources(keys={"AGGR_INFLUX_URL": address}))
+    with pytest.raises(BadRequestError, match="AGGR_INFLUX_URL is no address") as raised:
+        list(provider.pages(BTC, Span(at("2026-09-30"), at("2026-09-30 01:00"))))
+    assert "ter2" not in str(raised.value)
+    assert provider.sources.client.asked == []
+
+
+def test_a_login_is_sent_and_not_kept():
+    address = "http://me:hunter2@host:8086/influx/"
+    provider = AggrFlow(
+        sources(
+            lambda url, params: json.dumps(series()).encode(), keys={"AGGR_INFLUX_URL": address}
+        )
+    )
+    (page,) = provider.pages(BTC, Span(at("2026-09-30"), at("2026-09-30 01:00")))
+    assert provider.sources.client.asked[0][0] == "http://me:hunter2@host:8086/influx/query"
+    assert "hunter2" not in page.name

@@ -399,3 +399,42 @@ def test_a_mutated_listing_gives_keys_or_a_typed_error(data):
     except BadAnswerError:
         return
     assert all(isinstance(key, str) for key in page.keys)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+@given(place=st.integers(30, 90), byte=st.integers(0, 255))
+def test_a_zip_of_another_method_is_refused_whatever_is_in_it(method, place, byte):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        archive.writestr("data.csv", b"1,2,3\n" * 100)
+    content = bytearray(buffer.getvalue())
+    content[min(place, len(content) - 1)] = byte
+    with pytest.raises(CorruptDataError, match="a file"):
+        only_member(bytes(content), "a file")
+
+
+def listing_of(*names: str, truncated: bool = False) -> bytes:
+    keys = "".join(f"<Contents><Key>{name}</Key></Contents>" for name in names)
+    told = f"<IsTruncated>{str(truncated).lower()}</IsTruncated>"
+    return f"<ListBucketResult>{told}{keys}</ListBucketResult>".encode()
+
+
+def test_digits_that_are_no_date_do_not_name_the_first_file():
+    names = ("x-2024-13-01.zip", "x-0000-00.zip", "x-2024-02-30.zip", "x-2024-02-29.zip")
+    archive = Archive(Recording(lambda url, params: listing_of(*names)), "http://a", "http://l")
+    assert archive.first(METRICS) == utc("2024-02-29")
+
+
+def test_a_listing_that_is_cut_short_without_a_way_on_is_refused():
+    client = Recording(lambda url, params: listing_of(truncated=True))
+    with pytest.raises(BadAnswerError, match="is cut short"):
+        list(listed_keys(client, "http://l", "p/"))
+
+
+def test_a_note_from_the_future_is_not_believed(tmp_path):
+    """A machine that starts with a wrong clock must not lose a file for good."""
+    day = utc("2026-09-29")
+    wrong = archive_of(Bucket({}), tmp_path, now=utc("2030-01-01"))
+    assert isinstance(next(wrong.files([METRICS.file(day)])), Missing)
+    right = archive_of(bucket_of([day]), tmp_path)
+    assert isinstance(next(right.files([METRICS.file(day)])), ArchiveFile)

@@ -259,6 +259,23 @@ def test_a_silent_source_is_given_up_after_three_pairs(tmp_path):
     assert len(report.problems) == 1
 
 
+def test_silences_that_are_not_in_a_row_are_forgiven(tmp_path):
+    shaky = Scripted(Clock())
+    pages, turns = shaky.pages, []
+
+    def now_and_then(pair, span):
+        turns.append(pair)
+        if len(turns) % 3:
+            raise UnavailableError("no answer in time")
+        return pages(pair, span)
+
+    shaky.pages = now_and_then
+    pairs = [f"C{number}/USDT:USDT" for number in range(6)]
+    report = run(tmp_path, shaky, pairs=pairs)
+    assert turns == pairs
+    assert not report.problems
+
+
 def test_a_provider_that_needs_a_key_is_skipped_with_what_it_needs(tmp_path):
     def lacking(_):
         raise KeyMissingError("VENDOR_KEY is not set; get one at vendor.example")

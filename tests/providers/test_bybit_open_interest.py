@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from providers.contract import Span
 from providers.datasets.bybit_open_interest import DATASET, BybitOpenInterest
-from providers.errors import BadAnswerError, BadRequestError, RateLimitedError
+from providers.errors import (
+    BadAnswerError,
+    BadRequestError,
+    NotFoundError,
+    RateLimitedError,
+    UnavailableError,
+)
 from tests.providers.asking import BTC, a_page, at, collected, ms, sources, vouched
 from tests.providers.recorded import recording
 
@@ -134,3 +140,92 @@ def test_refusals_with_http_200_are_typed(name, error):
 def test_what_is_no_envelope_is_refused(body):
     with pytest.raises(BadAnswerError, match="a page"):
         BybitOpenInterest(sources()).parse(a_page(body))
+
+
+class Launched:
+    """Bybit with a contract that was launched late; `tells` is what instruments-info answers."""
+
+    def __init__(self, labels, tells):
+        self.book, self.tells, self.lookups = venue(labels, 200), tells, 0
+
+    def __call__(self, url, params):
+        if not url.endswith("/v5/market/instruments-info"):
+            return self.book(url, params)
+        self.lookups += 1
+        assert params == {"category": "linear", "symbol": "BTCUSDT"}
+        if isinstance(self.tells, Exception):
+            raise self.tells
+        return self.tells if isinstance(self.tells, bytes) else json.dumps(self.tells).encode()
+
+
+def launch(stamp, symbol="BTCUSDT"):
+    found = [{"symbol": symbol, "launchTime": stamp}]
+    return {"retCode": 0, "retMsg": "OK", "result": {"category": "linear", "list": found}}
+
+
+LATE = {ms("2026-02-20 10:00") + number * STEP for number in range(400)}
+YEARS = Span(at("2021-01-01"), at("2026-03-01"))
+
+
+def test_a_coin_listed_late_costs_no_empty_years():
+    answers = Launched(LATE, launch(str(ms("2026-02-20 09:30"))))
+    provider = BybitOpenInterest(sources(answers))
+    rows = collected(provider, YEARS)
+    assert len(rows) == 400
+    assert len(provider.sources.client.asked) < 20  # 2,716 windows otherwise
+    list(provider.pages(BTC, YEARS))
+    assert answers.lookups == 1
+
+
+def test_a_short_span_is_asked_for_without_looking_up():
+    answers = Launched(LATE, launch(str(ms("2026-02-20 09:30"))))
+    span = Span(at("2026-02-18"), at("2026-02-23"))
+    assert len(collected(BybitOpenInterest(sources(answers)), span)) == 400
+    assert answers.lookups == 0
+
+
+@pytest.mark.parametrize(
+    "tells",
+    [
+        *(UnavailableError("x"), NotFoundError("x"), BadRequestError("x"), b"<html>", b"[]"),
+        *({"retCode": 10001, "retMsg": "?"}, {"retCode": 0, "result": {"list": []}}),
+        *(launch("0"), launch(""), launch(None), launch([]), launch("x"), launch("1e300")),
+        launch(str(ms("2026-02-25")), symbol="ETHUSDT"),
+        launch(str(ms("2026-02-25"))),  # rows lie before it: the launch was dated anew
+        launch(str(ms("2025-12-20"))),  # not worth it
+    ],
+)
+def test_a_launch_that_cannot_be_relied_on_costs_no_rows(tells):
+    span = Span(at("2025-12-15"), at("2026-03-01"))
+    rows = collected(BybitOpenInterest(sources(Launched(LATE, tells))), span)
+    assert len(rows) == 400
+
+
+def test_a_launch_after_the_span_is_no_mistake():
+    provider = BybitOpenInterest(sources(Launched(set(), launch(str(ms("2026-09-01"))))))
+    assert collected(provider, YEARS).empty
+    assert len(provider.sources.client.asked) == 2
+
+
+def test_a_limit_is_not_taken_for_an_unknown_launch():
+    limit = RateLimitedError("slower", at("2026-10-01"))
+    with pytest.raises(RateLimitedError):
+        list(BybitOpenInterest(sources(Launched(LATE, limit))).pages(BTC, YEARS))
+
+
+def test_the_recorded_launch_is_read():
+    content = recording("bybit/instruments_info_linear.json")
+    provider = BybitOpenInterest(sources(Launched(set(), content)))
+    assert collected(provider, YEARS).empty
+    asked = [params["startTime"] for url, params in provider.sources.client.asked[1:]]
+    assert min(asked) >= ms("2023-11-14") - 200 * STEP  # launchTime 1699990000000
+
+
+@pytest.mark.parametrize("stamp", [ms("2026-03-01 10:00"), None])
+def test_cursors_that_lead_in_circles_end(stamp):
+    calls = iter(range(100))
+    provider = BybitOpenInterest(
+        sources(lambda u, p: json.dumps(envelope([row(stamp)], f"c{next(calls) % 2}")).encode())
+    )
+    with pytest.raises(BadAnswerError, match="no older than"):
+        list(provider.pages(BTC, Span(at("2026-03-01"), at("2026-03-01 12:00"))))

@@ -114,7 +114,7 @@ def test_a_section_tells_age_path_key_and_terms(name):
     assert told["stale after"] == words(entry.dataset.max_age)
     assert told["stored"].startswith(f"`regimekit/{name}/{pair}-{tail}.feather`")
     assert ("Freqtrade's own" in told["stored"]) >= bool(entry.native)
-    assert told["key"] == (f"`{entry.key}`" if entry.key else "none")
+    assert told["needs"] == (f"`{entry.key}`" if entry.key else "nothing")
     assert {"source", "label", "known", "history", "rules", "terms"} <= {
         fact for fact, words_ in told.items() if words_
     }

@@ -286,6 +286,30 @@ def test_events_are_fresh_while_they_come():
     assert g.polls[0].health.state is State.STALE
 
 
+def test_what_comes_after_the_stop_is_neither_kept_nor_judged(caplog):
+    world = World()
+    g, pages = group(world), world.pages
+
+    def stopped_meanwhile(pair, span):
+        for page in pages(pair, span):
+            g.stop.set()
+            yield page
+
+    world.pages = stopped_meanwhile
+    g.step()
+    assert g.sink.rows("flow", PAIR) is None
+    assert g.polls[0].outcome is None
+    assert not transitions(caplog)
+
+
+def test_a_source_without_news_is_asked_no_more_often_than_planned():
+    world = World(dataset=EVENTS, act="empty")
+    g = Group((poll(world, every=STEP),), Memory(), world.clock, HealthLog())
+    advance(world, g, timedelta(hours=2))
+    assert g.polls[0].health.state is State.STALE
+    assert len(world.asked) == 9  # at once, then after each quarter of an hour
+
+
 def test_state_is_stale_when_nobody_asks_any_more():
     world = World()
     g = group(world)

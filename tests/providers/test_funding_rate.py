@@ -249,7 +249,7 @@ def test_nothing_before_the_first_perpetual_is_asked_for():
 def test_a_venue_that_repeats_itself_is_noticed():
     stuck = rows([utc("2020-01-01").value // 10**6 + n for n in range(100)])
     rest, _ = of(lambda url, params: stuck)
-    with pytest.raises(BadAnswerError, match="before what was asked for"):
+    with pytest.raises(BadAnswerError, match="none of them within what was asked for"):
         list(rest.pages(PAIR, Span(utc("2024-01-01"), NOW)))
 
 
@@ -278,3 +278,30 @@ def test_the_registry_entry_names_freqtrades_own_file():
     assert ENTRY.native == "funding_rate"
     assert ENTRY.dataset.step is None
     assert [p.source for p in of()] == ["binance-futures", "binance-archive"]
+
+
+@pytest.mark.parametrize("stray", [None, 0, -5, 1e300, 4_102_444_800_000])
+def test_a_stray_stamp_does_not_skip_what_lies_behind_it(stray):
+    start = utc("2024-01-01").value // 10**6
+    stamps = [start + n * 8 * HOUR for n in range(250)]
+    venue = Venue(stamps, most=100)
+
+    def answer(url, params):
+        found = json.loads(venue(url, params))
+        if found:
+            found[len(found) // 2]["fundingTime"] = stray
+        return json.dumps(found).encode()
+
+    rest, _ = of(answer)
+    pages = list(rest.pages(PAIR, Span(utc("2024-01-01"), NOW)))
+    got = [row["fundingTime"] for page_ in pages for row in json.loads(page_.content)]
+    assert len(got) == 250
+    assert set(got) - {stray} <= set(stamps)
+    assert got[-1] == stamps[-1]
+
+
+def test_a_full_last_page_is_followed_by_one_more_question():
+    start = utc("2024-01-01").value // 10**6
+    got, rest = walk([start + n * HOUR for n in range(1000)], Span(utc("2024-01-01"), NOW))
+    assert len(got) == 1000
+    assert len(rest.sources.client.asked) == 2

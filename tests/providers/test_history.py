@@ -167,9 +167,28 @@ def test_a_batch_of_shifted_stamps_is_refused_as_a_whole():
 
 def test_fewer_than_twelve_labels_or_half_of_them_are_no_proof():
     stored = rows(range(48), range(48))
-    assert len(merge(stored, rows(range(11), [-1] * 11), DATASET, NOW).restated) == 11
+    assert len(merge(stored, rows(range(11), [0, *[-1] * 10]), DATASET, NOW).restated) == 10
     half = [*range(6), *[-1] * 6]
     assert len(merge(stored, rows(range(12), half), DATASET, NOW).restated) == 6
+
+
+def test_three_labels_none_of_which_agrees_are_enough():
+    stored = rows(range(48), range(48))
+    assert len(merge(stored, rows(range(2), [-1] * 2), DATASET, NOW).restated) == 2
+    with pytest.raises(RestatedError, match="at 3 of 3 labels"):
+        merge(stored, rows(range(3), [-1] * 3), DATASET, NOW)
+
+
+def test_events_that_share_no_stamp_with_those_of_the_same_time_are_refused():
+    settlements = replace(DATASET, name="settlements", step=None)
+    eights = [8 * day for day in range(6)]
+    stored = rows(eights, range(6))
+    with pytest.raises(RestatedError, match="no stamp in common with stored history"):
+        merge(stored, rows([at + 1 for at in eights], range(6)), settlements, NOW)
+    # An interval that shortens keeps the old stamps; what comes after has nothing to agree with
+    assert merge(stored, rows(range(0, 48, 4), range(12)), settlements, NOW).appended == 6
+    assert merge(stored, rows([48, 52, 56], range(3)), settlements, NOW).appended == 3
+    assert merge(stored, rows([1, 9], range(2)), settlements, NOW).appended == 2
 
 
 def test_events_of_the_same_instant_are_told_apart_by_their_keys():
@@ -277,7 +296,7 @@ def test_what_is_recorded_is_kept_even_if_it_contradicts_widely(tmp_path):
 def test_a_dataset_is_read_by_name_within_a_span(tmp_path):
     history = History(tmp_path, DATASET, PAIR)
     history.add(rows(range(10), range(10)), NOW)
-    history.add(rows(range(3), [5, 6, 7]), NOW)  # writes a file of contradictions beside it
+    history.add(rows(range(3), [0, 6, 7]), NOW)  # writes a file of contradictions beside it
     found = read_dataset(tmp_path, "hourly", PAIR, Span(START + 2 * HOUR, START + 4 * HOUR))
     assert found["value"].tolist() == [2, 3]
     with pytest.raises(DataMissingError, match=r"holds no hourly of ETH/USDT:USDT; fetch it with"):
@@ -308,3 +327,10 @@ def test_recording_in_batches_is_recording_at_once(tmp_path_factory, events, siz
     pd.testing.assert_frame_equal(
         one.sort_values(keys, ignore_index=True), other.sort_values(keys, ignore_index=True)
     )
+
+
+def test_a_tolerance_of_a_dataset_is_absolute_and_only_its_own():
+    exact, loose = DATASET, replace(DATASET, tolerance=0.5)
+    stored, fresh = rows([0, 1], [1000, 0.1]), rows([0, 1], [1000.4, 0.7])
+    assert len(merge(stored, fresh, exact, NOW).restated) == 2
+    assert merge(stored, fresh, loose, NOW).restated["date"].tolist() == [stored["date"].iloc[1]]

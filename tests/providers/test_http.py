@@ -30,7 +30,7 @@ from providers.errors import (
 from providers.http import ATTEMPTS, Bounds, HttpClient
 from providers.limits import MARGIN, Limiter
 from providers.parsing import json_of
-from providers.redaction import Asked, redacted
+from providers.redaction import Asked, guard_logs, redacted
 from providers.refusals import Answer, refusal
 from tests.providers.loopback import (
     answer,
@@ -425,3 +425,102 @@ def test_now_is_utc_in_whole_milliseconds():
     now = HttpClient().now()
     assert (now.unit, str(now.tz)) == ("ms", "UTC")
     assert abs((pd.Timestamp.now("UTC") - now).total_seconds()) < 5
+
+
+@pytest.mark.parametrize("used", ["\u00b2", "\u0663", "", "abc", "1e9", "-5", "9" * 400])
+def test_odd_weights_are_no_crash(rig, used):
+    used = used.encode("utf-8").decode("latin-1")
+    with serving(answer(b"ok", X_MBX_USED_WEIGHT_1M=used)) as server:
+        assert rig().get(server.url, "binance-futures") == b"ok"
+
+
+LOGIN = "influx:hunter2-hunter2"
+
+
+@pytest.mark.parametrize(
+    "step", [answer(b"hunter2-hunter2 is wrong", 400), reset, answer(b"", 302)]
+)
+def test_who_logs_in_is_shown_nowhere(rig, step, caplog):
+    client = rig().client
+    caplog.set_level(logging.DEBUG)
+    with serving(step) as server:
+        url = server.url.replace("://", f"://{LOGIN}@")
+        with pytest.raises(ProviderError) as raised:
+            client.get(f"{url}/query", bucket="aggr", params={"q": "SELECT"})
+        sent = server.headers[0].get("Authorization", "") if server.headers else ""
+    assert sent.startswith("Basic ")
+    shown = f"{raised.value!r} {caplog.text}"
+    assert "hunter2" not in shown
+    assert "influx:" not in shown
+    assert "/query" in str(raised.value)
+
+
+@given(
+    st.text(
+        st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="/?#"), min_size=1
+    )
+)
+def test_a_login_is_hidden_whatever_it_is(login):
+    shown = redacted(f"GET http://{login}@host:8086/query?q=1 answered")
+    assert shown.endswith("://***@host:8086/query?q=1 answered")
+
+
+def test_what_looks_like_a_login_and_is_none_stays():
+    stream = "wss://fstream.binance.com/market/stream?streams=btcusdt@forceOrder"
+    assert redacted(stream) == stream
+
+
+def test_the_loggers_that_speak_are_guarded():
+    """A filter of a logger does not see what loggers below it say."""
+    guard_logs()
+    for name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy"):
+        record = logging.LogRecord(name, 10, "", 0, "%s?auth_token=abcdef", ("u",), None)
+        assert logging.getLogger(name).filter(record)
+        assert record.getMessage() == "u?auth_token=***"
+
+
+def test_the_proxy_of_the_environment_is_asked_instead(rig, monkeypatch):
+    client = rig(total=TOTAL).client
+    with serving(answer(b"through the proxy")) as proxy:
+        login = proxy.url.replace("://", "://me:secret-word@")
+        monkeypatch.setenv("http_proxy", login)
+        monkeypatch.setenv("no_proxy", "")
+        body = client.get("http://example.invalid/fapi?x=1", bucket="aggr")
+        assert body == b"through the proxy"
+        assert proxy.asked == ["http://example.invalid/fapi?x=1"]
+        assert proxy.headers[0]["Proxy-Authorization"].startswith("Basic ")
+    with serving(drip()) as proxy:  # the deadline holds there, too
+        monkeypatch.setenv("http_proxy", proxy.url)
+        with pytest.raises(UnavailableError, match="no complete answer within"):
+            client.get("http://example.invalid/", bucket="aggr")
+
+
+def test_no_proxy_is_asked_for_a_host_that_needs_none(rig, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with serving(answer(b"direct")) as server:
+        assert rig().get(server.url) == b"direct"
+
+
+@pytest.mark.parametrize("proxy", ["gopher://me:secret-word@host", "http://me:secret-word@h:x"])
+def test_a_proxy_that_cannot_be_used_is_a_typed_error(rig, monkeypatch, proxy):
+    client = rig().client
+    monkeypatch.setenv("http_proxy", proxy)
+    monkeypatch.setenv("no_proxy", "")
+    with pytest.raises(UnavailableError, match="the proxy that the environment names") as raised:
+        client.get("http://example.invalid/", bucket="aggr")
+    assert "secret-word" not in str(raised.value)
+
+
+def test_a_server_without_tls_is_no_answer(rig):
+    client = rig().client
+    with serving(answer(b"plain")) as server:
+        url = server.url.replace("http:", "https:")
+        with pytest.raises(UnavailableError, match="gave no"):
+            client.get(url, bucket="aggr")
+
+
+def test_an_address_of_another_scheme_is_no_answer(rig):
+    client = rig().client
+    with pytest.raises(UnavailableError, match="UnsupportedProtocol"):
+        client.get("ftp://127.0.0.1/x", bucket="aggr")

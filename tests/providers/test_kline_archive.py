@@ -38,8 +38,8 @@ def candles(start, end) -> str:
 class Venue:
     """The archive with hourly candles of all of 2026, without the files named in `absent`."""
 
-    def __init__(self, absent=()):
-        self.absent, self.fetched = absent, []
+    def __init__(self, absent=(), damaged=()):
+        self.absent, self.damaged, self.fetched = absent, damaged, []
 
     def __call__(self, url, params):
         name = url.removesuffix(".CHECKSUM").rsplit("/", 1)[-1]
@@ -52,6 +52,8 @@ class Venue:
             raise NotFoundError(url)
         content = zipped((HEADER if start.month % 2 else "") + candles(start, end))
         if url.endswith(".CHECKSUM"):
+            if label in self.damaged:
+                return f"{'0' * 64}  {name}\n".encode()
             return f"{hashlib.sha256(content).hexdigest()}  {name}\n".encode()
         self.fetched.append(label)
         return content
@@ -86,6 +88,26 @@ def test_a_month_that_is_not_there_is_asked_for_day_by_day(first, days, absent):
 def test_a_day_that_is_not_there_is_a_gap():
     rows = collected(archived(Venue({"2026-03-02"})), Span(at("2026-03-01"), at("2026-03-04")))
     assert rows["date"].dt.day.unique().tolist() == [1, 3]
+
+
+def test_a_damaged_day_is_told_and_the_others_come():
+    provider, told, days = archived(Venue(damaged={"2026-03-02"})), [], []
+    for page in provider.pages(BTC, Span(at("2026-03-01"), at("2026-03-04"))):
+        try:
+            days += provider.parse(page)["date"].dt.day.unique().tolist()
+        except BadAnswerError as error:
+            told.append(str(error))
+    assert days == [1, 3]
+    assert len(told) == 1
+    assert "BTCUSDT-1h-2026-03-02" in told[0]
+
+
+def test_a_damaged_month_is_asked_for_day_by_day():
+    span = Span(at("2026-02-01"), at("2026-03-01"))
+    rows = collected(archived(Venue(damaged={"2026-02"})), span)
+    assert rows["date"].tolist() == list(
+        pd.date_range(span.start, span.end, freq="1h", inclusive="left")
+    )
 
 
 def test_it_ends_with_the_newest_day_that_can_be_published():
@@ -143,3 +165,35 @@ def test_the_premium_is_read_from_its_own_folder():
 def test_what_is_no_table_of_candles_is_refused(text):
     with pytest.raises(BadAnswerError, match="a page"):
         archived(Venue()).parse(a_page(text, BTC))
+
+
+class Listed(Venue):
+    """The archive with a listing: the first file of days, and of months."""
+
+    def __init__(self, day, month):
+        super().__init__()
+        self.day, self.month = day, month
+
+    def __call__(self, url, params):
+        if "prefix" not in params:
+            return super().__call__(url, params)
+        first = self.month if "/monthly/" in params["prefix"] else self.day
+        key = f"<Contents><Key>x-{first}.zip</Key></Contents>" if first else ""
+        return f"<ListBucketResult>{key}</ListBucketResult>".encode()
+
+
+def test_months_that_go_back_further_than_days_are_not_left_out():
+    rows = collected(archived(Listed("2026-03-01", "2026-01")), Span(at("2026-01-01"), NOW))
+    assert rows["date"].iloc[0] == at("2026-01-01")
+
+
+def test_nothing_before_the_first_file_is_asked_for():
+    venue = Listed("2026-02-20", None)
+    rows = collected(archived(venue), Span(at("2026-01-01"), NOW))
+    assert rows["date"].iloc[0] == at("2026-02-01")  # the month holds it
+    assert "2026-01" not in venue.fetched
+
+
+@pytest.mark.parametrize("day", ["2026-03-20", "2026-04-01", "2099-01-01"])
+def test_a_coin_listed_after_the_newest_file_has_none(day):
+    assert collected(archived(Listed(day, None)), Span(at("2026-03-01"), NOW)).empty

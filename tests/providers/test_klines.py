@@ -73,7 +73,7 @@ def test_nothing_listed_is_one_question_and_no_rows():
 
 def test_a_venue_that_answers_the_past_is_refused_instead_of_asked_forever():
     provider = flow(lambda url, params: json.dumps([candle(ORIGIN)]).encode())
-    with pytest.raises(BadAnswerError, match="before what was asked for"):
+    with pytest.raises(BadAnswerError, match="none of them within what was asked for"):
         list(provider.pages(BTC, Span(at("2026-04-01"), at("2026-05-01"))))
 
 
@@ -258,3 +258,31 @@ def test_a_candle_from_the_future_is_no_unfinished_one():
 def test_the_instant_of_the_close_already_counts(late, rows):
     now = pd.Timestamp(ORIGIN + STEP + late, unit="ms", tz="UTC")
     assert len(vouched(flow(), [candle(ORIGIN)], fetched_at=now).frame) == rows
+
+
+@pytest.mark.parametrize("stray", [None, 0, -5, 1e300, ms("2026-09-01"), ms("2090-01-01")])
+def test_a_stray_stamp_does_not_skip_what_lies_behind_it(stray):
+    opens = {ORIGIN + bar * STEP for bar in range(20)}
+    whole = venue(opens, cap=6)
+
+    def answer(url, params):
+        rows = json.loads(whole(url, params))
+        if len(rows) == 6:
+            rows[3][0] = stray
+        return json.dumps(rows).encode()
+
+    provider = flow(answer)
+    end = pd.Timestamp(ORIGIN + 20 * STEP, unit="ms", tz="UTC")
+    rows = collected(provider, Span(at("2026-03-01"), end))
+    rows = rows[rows["date"] < end]
+    assert len(rows) == 20 - 3
+    assert rows["date"].iloc[-1] == end - timedelta(minutes=15)
+
+
+def test_a_number_is_not_read_into_a_word():
+    odd = ["1_000", "inf", "1e309", "", "ten", None, True, []]
+    frame = vouched(
+        flow(), [candle(ORIGIN + n * STEP, volume=cell) for n, cell in enumerate(odd)]
+    ).frame
+    assert frame["volume"].isna().all()
+    assert (frame["taker_buy_volume"] == 4).all()

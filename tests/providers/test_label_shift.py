@@ -188,3 +188,16 @@ def test_rest_keeps_its_labels():
     stamps = [row["timestamp"] for row in json.loads(content)]
     dates = REST.parse(Page(content, "overlap", PAIR, NOW))["date"]
     assert [t.value // 10**6 for t in dates] == stamps
+
+
+def test_marks_from_no_time_at_all_are_no_evidence():
+    content = b"open_time,open\n-1e300,5\n1e300,5\n-1,5\nnan,5\n1782345600000,7\n"
+    marks = mark_opens(Page(content, "marks", PAIR, NOW))
+    assert marks.tolist() == [7.0]
+
+
+@pytest.mark.parametrize("day", ["2024-13-01", "0000-00-00", "2023-02-29"])
+def test_a_file_of_no_day_is_refused(day):
+    of_day = Page(switch_file("2026-06-24").content, f"BTCUSDT-metrics-{day}.zip", PAIR, NOW)
+    with pytest.raises(BadAnswerError, match="its day is unknown"):
+        ARCHIVE.parse(of_day)

@@ -61,7 +61,7 @@ def test_no_stretch_holds_more_than_the_limit(bucket, calls):
 VENDORS = [
     *[("binance-futures", 60, 1200), ("binance-data", 1, 3), ("binance-data", 300, 800)],
     *[("binance-funding", 2, 3), ("binance-funding", 300, 450), ("binance-spot", 60, 3000)],
-    *[("archive", 1, 10), ("bybit", 1, 10), ("alternative-me", 60, 30), ("senticrypt", 1, 1)],
+    *[("archive", 1, 20), ("bybit", 1, 10), ("alternative-me", 60, 30), ("senticrypt", 1, 1)],
     *[("cryptopanic", 1, 1), ("coinglass", 60, 30), ("coinalyze", 60, 40), ("aggr", 1, 20)],
 ]
 
@@ -204,4 +204,4 @@ def test_threads_together_keep_the_limit():
 
 def _acquire(limiter: Limiter, times: int) -> None:
     for _ in range(times):
-        limiter.acquire("archive")
+        limiter.acquire("bybit")

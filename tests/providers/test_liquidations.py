@@ -162,3 +162,15 @@ def test_another_symbol_is_refused(provider, message):
 def test_there_is_no_history(provider):
     assert provider.covers(Span(at("2020-01-01"), NOW), NOW) is None
     assert not list(provider.pages(BTC, Span(at("2020-01-01"), NOW)))
+
+
+@pytest.mark.parametrize("symbol", [[], {}, None, 5, True])
+@pytest.mark.parametrize("message", [binance, bybit])
+def test_a_symbol_is_a_word(message, symbol):
+    provider = BINANCE if message is binance else BYBIT
+    content = json.dumps(message(symbol="BTCUSDT")).replace('"s": "BTCUSDT"', '"s": @').encode()
+    content = content.replace(b"@", json.dumps(symbol).encode())
+    with pytest.raises(BadAnswerError, match="where a symbol should be"):
+        provider.pair_of(content, (BTC,))
+    with pytest.raises(BadAnswerError, match="where a symbol should be"):
+        provider.parse(a_page(content))

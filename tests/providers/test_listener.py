@@ -272,6 +272,28 @@ def test_what_cannot_be_written_waits():
         sink.wait_for(f"liquidations {BTC}", 1)
 
 
+def test_a_message_nobody_foresaw_costs_no_other(caplog, monkeypatch):
+    parse = BinanceLiquidations.parse
+
+    def fragile(self, page):
+        if b"ETHUSDT" in page.content:
+            raise KeyError("forgotten")
+        return parse(self, page)
+
+    monkeypatch.setattr(BinanceLiquidations, "parse", fragile)
+    sink = Rows()
+    listener = Listener(
+        BinanceLiquidations(Sources(None)), (BTC,), sink, utc_now, HealthLog(), batch=BATCH
+    )
+    good = BINANCE[0].encode()
+    bad = BINANCE[0].replace("BTCUSDT", "ETHUSDT").encode()
+    listener._waiting = [(BTC, bad), (BTC, good)]
+    listener.flush()
+    assert len(sink.of(f"liquidations {BTC}")) == 1
+    assert listener.health.state is State.INVALID
+    assert caplog.text.count("was not foreseen") == 1
+
+
 def test_what_is_in_hand_is_written_when_it_stops():
     sent = threading.Event()
 

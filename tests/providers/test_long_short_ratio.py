@@ -13,7 +13,7 @@ from providers.contract import Page, Span
 from providers.datasets.long_short_ratio import DATASET, ENTRY, providers
 from providers.endpoints import Endpoints
 from providers.errors import BadAnswerError
-from providers.history import merge
+from providers.history import RestatedError, merge
 from providers.sources import Sources
 
 from .recorded import NOW, Recording, recording
@@ -138,7 +138,7 @@ def test_a_part_that_is_no_json_spoils_the_page_and_not_the_program():
         rest.parse(got)
 
 
-def test_archived_columns_are_named_after_whom_they_count_and_rounded_as_rest_does():
+def test_archived_columns_are_named_after_whom_they_count():
     of_day = Page(
         recording("binance_vision/metrics_rows_real_BTCUSDT_2024-01-01.csv"),
         "BTCUSDT-metrics-2024-01-01.zip",
@@ -146,30 +146,61 @@ def test_archived_columns_are_named_after_whom_they_count_and_rounded_as_rest_do
         NOW,
     )
     first = ARCHIVE.parse(of_day).iloc[0]
-    assert first["global_account_ratio"] == 1.5071
-    assert first["top_account_ratio"] == 1.3682
-    assert first["top_position_ratio"] == 1.2537
+    assert first["global_account_ratio"] == 1.50710938
+    assert first["top_account_ratio"] == 1.3682031
+    assert first["top_position_ratio"] == 1.253668
     assert first["known_at"] - first["date"] == pd.Timedelta(minutes=5)
 
 
-def test_rest_and_archive_may_meet_in_one_history():
-    """REST prints four decimals and the archive eight; unrounded, every common row would differ."""
-    name = "constructed_metrics_label_switch_BTCUSDT-metrics-2026-06-24.csv"
-    content = recording(f"binance_vision/{name}")
-    of_day = Page(content, "BTCUSDT-metrics-2026-06-24.zip", PAIR, NOW)
-    archived = ARCHIVE.check(ARCHIVE.parse(of_day), of_day).frame
-    table = pd.read_csv(io.BytesIO(content))
-    stamps = [int(t.timestamp() * 1000) for t in archived["date"]]
-    printed = {
-        name: [
-            {"symbol": "BTCUSDT", "timestamp": t, "longShortRatio": f"{ratio:.4f}"}
-            for t, ratio in zip(stamps, table[column], strict=True)
-        ]
-        for name, column in zip(NAMES, ARCHIVE.columns.values(), strict=True)
-    }
-    rest = REST.check(REST.parse(page(printed)), page(printed)).frame
-    merged = merge(rest, archived, DATASET, NOW)
-    assert (merged.appended, len(merged.restated)) == (0, 0)
+def ratios(seed: int, count: int = 300) -> pd.DataFrame:
+    """Return rows as the archive prints them, of ratios that move like real ones."""
+    random = np.random.default_rng(seed)
+    walk = np.exp(np.cumsum(random.normal(0, 0.003, (count, 3)), axis=0)) * [1.5, 0.9, 2.4]
+    dates = pd.Series(pd.date_range("2026-03-01", periods=count, freq="5min", tz="UTC"))
+    frame = pd.DataFrame(np.round(walk, 8), columns=COLUMNS)
+    frame.insert(0, "date", dates.dt.as_unit("ms"))
+    return frame.assign(known_at=frame["date"] + pd.Timedelta(minutes=5), quality=0)
+
+
+def printed(frame: pd.DataFrame, shorten) -> pd.DataFrame:
+    return frame.assign(**{name: shorten(frame[name] * 1e4) / 1e4 for name in COLUMNS})
+
+
+@pytest.mark.parametrize("shorten", [np.round, np.floor, np.ceil])
+@given(seed=st.integers(0, 10**6))
+def test_rest_and_archive_agree_whether_rest_rounds_or_cuts_off(shorten, seed):
+    archived = ratios(seed)
+    rest = printed(archived, shorten)
+    for first, second in ((rest, archived), (archived, rest)):
+        merged = merge(first, second, DATASET, NOW)
+        assert (merged.appended, merged.filled, len(merged.restated)) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("shorten", [np.round, np.floor])
+@given(seed=st.integers(0, 10**6))
+def test_ratios_labeled_five_minutes_off_are_not_believed(shorten, seed):
+    archived = ratios(seed)
+    values = printed(archived, shorten)[COLUMNS].shift(-1)
+    with pytest.raises(RestatedError, match="shifted stamps"):
+        merge(archived, archived.assign(**values)[:-1], DATASET, NOW)
+
+
+def test_ratios_further_apart_are_restated():
+    archived = ratios(1)[:20]
+    changed = archived.copy()
+    changed.loc[3, COLUMNS[1]] += 2.1e-4
+    changed.loc[4, COLUMNS[1]] += 0.9e-4
+    restated = merge(archived, changed, DATASET, NOW).restated
+    assert restated["date"].tolist() == [archived["date"].iloc[3]]
+
+
+def test_what_the_archive_says_is_kept_as_it_says_it():
+    content = recording("binance_vision/metrics_rows_real_ACEUSDT_2025-01-21.csv")
+    of_day = Page(content, "ACEUSDT-metrics-2025-01-21.zip", "ACE/USDT:USDT", NOW)
+    rows = ARCHIVE.parse(of_day)
+    told = pd.read_csv(io.BytesIO(content))
+    for name, theirs in ARCHIVE.columns.items():
+        assert rows[name].tolist() == told[theirs].tolist()
 
 
 def test_blank_ratios_are_counted():
@@ -191,7 +222,7 @@ def test_blank_ratios_are_counted():
     }
     blank = result.frame.set_index("date").loc[pd.Timestamp("2024-03-01 04:20", tz="UTC")]
     assert np.isnan(blank["top_account_ratio"])
-    assert blank["global_account_ratio"] == 1.6806
+    assert blank["global_account_ratio"] == 1.68061872
 
 
 @given(st.data())

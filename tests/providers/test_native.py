@@ -161,6 +161,39 @@ def test_a_damaged_native_file_is_set_aside_and_told(interest, tmp_path):
     assert natives.summary().startswith("Freqtrade's own files: 3 brought up to date, 252 rows")
 
 
+def test_what_was_filled_later_is_left_out_for_no_bot_knew_it(tmp_path):
+    dates = [START, START + 15 * MINUTE, START + 30 * MINUTE]
+    blank = {"open_interest_amount": [1, np.nan, 3], "open_interest_value": [2, np.nan, 6]}
+    store(tmp_path, OPEN_INTEREST, dates, **blank)
+    late = {"open_interest_amount": [2.0], "open_interest_value": [4.0]}
+    store(tmp_path, OPEN_INTEREST, dates[1:2], **late)
+    stored = History(tmp_path, OPEN_INTEREST, PAIR).read()
+    assert stored["open_interest_amount"].tolist() == [1, 2, 3]
+    write_open_interest(tmp_path, PAIR)
+    assert native(tmp_path, "15m")["date"].tolist() == [dates[0], dates[2]]
+
+
+def test_a_settlement_that_was_filled_later_is_left_out(tmp_path):
+    dates = [START, START + timedelta(hours=8)]
+    store(tmp_path, FUNDING, dates, funding_rate=[1e-4, np.nan], funding_interval_hours=np.nan)
+    store(tmp_path, FUNDING, dates[1:], funding_rate=[2e-4], funding_interval_hours=8.0)
+    write_funding_rate(tmp_path, PAIR)
+    assert native(tmp_path, "1h", "funding_rate")["date"].tolist() == dates[:1]
+
+
+@pytest.mark.parametrize("column", ["date", "open_interest_amount"])
+def test_a_native_file_of_other_types_is_set_aside_and_told(interest, tmp_path, column):
+    path = native_path(tmp_path, PAIR, "1h", "open_interest")
+    odd = {"date": pd.Series([START]).dt.as_unit("ms"), "open_interest_amount": 1.0}
+    odd |= {"open_interest_value": 1.0}
+    odd |= {"date": odd["date"].dt.tz_localize(None)} if column == "date" else {column: "many"}
+    write_frame(pd.DataFrame(odd), path)
+    outcome = Outcome("open_interest", PAIR)
+    Natives(tmp_path, "binance").follow(outcome)
+    assert f"kept as {path.name}.corrupt-1" in outcome.problems[0]
+    assert len(read_frame(path)) == 48
+
+
 def test_freqtrade_reads_the_files_and_lists_no_others(interest, tmp_path):
     dates = pd.date_range(START, periods=6, freq="8h")
     rates = {"funding_rate": 1e-4, "funding_interval_hours": 8.0}

@@ -135,3 +135,10 @@ def test_without_a_key_the_variable_is_named_and_nobody_is_asked():
 def test_what_is_no_list_of_posts_is_refused(content):
     with pytest.raises(BadAnswerError, match="a page"):
         CryptoPanic(sources()).parse(a_page(content))
+
+
+@pytest.mark.parametrize("word", ["now", "today", 1_790_000_000, None, "soon"])
+def test_a_post_is_not_dated_by_our_clock(word):
+    post = {"published_at": word, "title": "x", "url": "y"}
+    frame = CryptoPanic(sources()).parse(a_page({"results": [post]}))
+    assert frame["date"].isna().all()

@@ -440,3 +440,11 @@ def test_the_registry_entry_names_freqtrades_own_file():
     assert (ENTRY.native, ENTRY.dataset) == ("open_interest", DATASET)
     assert [p.source for p in providers(sources({}))] == ["binance-futures", "binance-archive"]
     assert RECORDINGS.is_dir()
+
+
+def test_mark_prices_come_along_with_every_file_on_demand():
+    bucket = Bucket("2024-04-28", "2024-05-10")
+    provider = archive(bucket, verify_labels=True)
+    pages = list(provider.pages(PAIR, Span(utc("2024-05-02"), utc("2024-05-04"))))
+    assert [of.context is not None for of in pages] == [True, True, True]
+    assert not Sources(Recording({})).verify_labels

@@ -102,3 +102,20 @@ def test_it_asks_once_and_only_about_now():
     assert provider.covers(Span(at("2020-01-01"), at("2021-01-01")), NOW) is None
     assert ENTRY.recorded
     assert ms("2026-10-01 12:00") == SENT
+
+
+@pytest.mark.parametrize("stamp", [10**18, -(10**18), 2**63, 2**64 - 1])
+@pytest.mark.parametrize("key", ["E", "T"])
+def test_a_stamp_from_no_time_at_all_is_refused(key, stamp):
+    if key == "T" and stamp < 0:  # a quiet market changes seldom
+        return
+    with pytest.raises(BadAnswerError, match=f"a page has {key}={stamp}"):
+        vouched(BinanceOrderBook(sources()), {**book(*GOOD), key: stamp})
+
+
+@pytest.mark.parametrize(
+    "bids", [["12"], {"12": 1}, [[True, "5"]], [["1_0", "5"]], [["9", "1", "1"]], [["9", None]]]
+)
+def test_a_level_is_a_pair_of_numbers(bids):
+    with pytest.raises(BadAnswerError, match="a page"):
+        vouched(BinanceOrderBook(sources()), book(bids, side(3, 101, 1)))

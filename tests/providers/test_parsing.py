@@ -1,6 +1,5 @@
 """Any bytes become rows or a `BadAnswerError`, and no number is read into a word."""
 
-import io
 import json
 import math
 
@@ -13,12 +12,10 @@ from hypothesis import strategies as st
 from providers import parsing
 from providers.contract import Page
 from providers.errors import BadAnswerError
-from providers.parsing import DEEPEST, csv_of, instants, json_of, numbers, rows_of
+from providers.parsing import DEEPEST, instants, json_of, numbers, rows_of, written
 from tests.providers.recorded import NOW, recording
 
-COLUMNS = ("a", "b", "c")
 RECORDED = recording("binance_um/openInterestHist_1d_2020.json")
-METRICS = recording("binance_vision/constructed_metrics_dirty.csv")
 
 
 def page(content) -> Page:
@@ -84,42 +81,6 @@ def test_odd_json_is_rows_or_a_refusal(rows):
     rows_or_refusal(json.dumps(rows).encode())
 
 
-def table_or_refusal(content: bytes, columns=COLUMNS, **kwargs):
-    table, refusal = None, "none"
-    try:
-        table = csv_of(page(content), columns, **kwargs)
-    except BadAnswerError as error:
-        refusal = str(error)
-    if table is None:
-        assert "p?x=1" in refusal
-        return None
-    assert list(table) == list(columns)
-    return table
-
-
-@given(st.binary(max_size=200))
-@example(b"1,2,3")
-@example(b'1,"2,3\n')
-@example(b"a,b,c")
-@example(b"a,a,b,c\n1,2,3,4")
-@example(b"\xff\xfe1,2,3")
-@example(b"1,2,3\n\xff,2,3")
-@example(b"1,2,3\r\n\r\n4,5,6")
-def test_any_bytes_are_a_table_or_a_refusal(content):
-    table = table_or_refusal(content)
-    if table is not None:
-        assert (table.dtypes == np.float64).all()
-
-
-@given(mutations(METRICS))
-def test_a_damaged_file_is_a_table_or_a_refusal(content):
-    columns = ("create_time", "symbol", "sum_open_interest")
-    table = table_or_refusal(content, columns, texts=["symbol"], dates=["create_time"])
-    if table is not None:
-        assert str(table["create_time"].dtype) == "datetime64[ms, UTC]"
-        assert table["sum_open_interest"].dtype == np.float64
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -147,9 +108,8 @@ def test_depth_that_sources_use_is_fine():
 def test_a_page_has_a_largest_size(monkeypatch):
     monkeypatch.setattr(parsing, "LARGEST", 10)
     assert json_of(page(b"[1,2,3,4]")) == [1, 2, 3, 4]
-    for read in (json_of, lambda it: csv_of(it, COLUMNS)):
-        with pytest.raises(BadAnswerError, match="has 11 bytes, at most 10"):
-            read(page(b"[1,2,3,4,5]"))
+    with pytest.raises(BadAnswerError, match="has 11 bytes, at most 10"):
+        json_of(page(b"[1,2,3,4,5]"))
 
 
 def test_rows_lie_under_a_path_of_keys():
@@ -218,41 +178,21 @@ def test_a_changed_unit_is_named(stamp, unit, likely):
         instants([sound, stamp], unit, page(b""))
 
 
-def test_a_header_decides_where_there_is_one():
-    table = csv_of(page(b"c,x,a,b\n3,9,1,2\n6,9,4,\n"), COLUMNS)
-    assert table["a"].tolist() == [1.0, 4.0]
-    np.testing.assert_array_equal(table["b"], [2.0, math.nan])
-    with pytest.raises(BadAnswerError, match="'b'"):
-        csv_of(page(b"c,a\n1,2\n"), COLUMNS)
+@given(st.lists(st.none() | st.booleans() | st.integers() | st.text(max_size=12)))
+def test_what_is_no_written_instant_is_missing(words):
+    for layout in ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "ISO8601"):
+        found = written(words, layout)
+        assert len(found) == len(words)
+        assert str(found.dtype) == "datetime64[ms, UTC]"
 
 
-def test_without_a_header_the_layout_decides():
-    bare = page(b"1,2,3\n4,5,6\n")
-    assert csv_of(bare, COLUMNS)["c"].tolist() == [3.0, 6.0]
-    assert csv_of(bare, ["c"], layout=COLUMNS)["c"].tolist() == [3.0, 6.0]
-    with pytest.raises(BadAnswerError, match="Expected 2 columns, got 3"):
-        csv_of(bare, ["a", "b"])
+@pytest.mark.parametrize("layout", ["%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "ISO8601"])
+def test_an_answer_does_not_read_our_clock(layout):
+    """Of pandas, ``now`` and ``today`` are instants."""
+    assert written(["now", "today", "NOW", " now"], layout).isna().all()
 
 
-def test_words_among_numbers_are_missing_and_the_rest_stays():
-    table = csv_of(page(b"a,b,c\n1,abc,3\n,5,NaN\n"), COLUMNS)
-    np.testing.assert_array_equal(table, [[1, math.nan, 3], [math.nan, 5, math.nan]])
-
-
-def test_dates_and_words_of_a_file():
-    content = b"a,b,c\n2024-03-01 00:05:00,BTC,1\nnever,BTC,2\n"
-    table = csv_of(page(content), COLUMNS, texts=["b"], dates=["a"])
-    assert table["a"].tolist() == [pd.Timestamp("2024-03-01 00:05", tz="UTC"), pd.NaT]
-    assert table["b"].tolist() == ["BTC", "BTC"]
-
-
-@pytest.mark.parametrize(
-    "name", ["um_klines_1d_with_header_2023-01.csv", "spot_klines_1m_microseconds_2025-03-15.csv"]
-)
-def test_recorded_files_read_like_pandas(name):
-    content = recording(f"binance_vision/{name}")
-    headed = not content[:1].isdigit()
-    expected = pd.read_csv(io.BytesIO(content), header=0 if headed else None)
-    names = [str(column) for column in expected]
-    table = csv_of(page(content), names)
-    np.testing.assert_allclose(table, expected.astype(float), rtol=1e-15)
+def test_written_instants_are_utc():
+    got = written(["2026-03-01T02:00:00+02:00", "2026-03-01T00:00:00.5Z", None], "ISO8601")
+    start = pd.Timestamp("2026-03-01", tz="UTC")
+    assert got.tolist() == [start, start + pd.Timedelta(milliseconds=500), pd.NaT]

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from providers.archive_table import NUMBER, STAMP, columns_of
 from providers.contract import Bounds, Dataset, Page, Quality
 from providers.errors import BadAnswerError
-from providers.parsing import csv_of
 from providers.quality import vouch
 from tests.providers.recorded import recording
 
@@ -279,9 +279,10 @@ def test_the_dirty_metrics_file_is_accounted_for():
     """Blank cells, zeros, a gap of three, two doubled labels, an off-grid stamp, disorder."""
     content = recording("binance_vision/constructed_metrics_dirty.csv")
     page = Page(content, "metrics", "BTC/USDT:USDT", NOW)
-    names = ("create_time", "sum_open_interest", "sum_open_interest_value")
-    table = csv_of(page, names, dates=["create_time"])
+    amounts = dict.fromkeys(("sum_open_interest", "sum_open_interest_value"), NUMBER)
+    table = pd.DataFrame(columns_of(page, {"create_time": STAMP, **amounts}, []))
     frame = table.set_axis(["date", "amount", "value"], axis=1)
+    frame["date"] = frame["date"].dt.tz_localize("UTC")
     dataset = replace(OI, values={**OI.values, "value": Bounds(0.0, zero_is_missing=True)})
     checked = vouch(frame.assign(known_at=frame["date"] + STEP), dataset, page)
     assert checked.found["rows"] == 59

@@ -15,13 +15,17 @@ from pathlib import Path
 
 import pytest
 
+from providers import recorder as recorder_module
 from providers.__main__ import main
 from providers.errors import DataMissingError
+from providers.feed import Feed
 from providers.store import STORE_FOLDER, read_dataset
+from providers.store_sink import StoreSink
 from replay.client import Faults, running
 from replay.simulator.market import simulate
 from replay.simulator.spec import MarketSpec
 from replay.simulator.write import write_market
+from tests.providers.scripted import Clock
 
 ROOT = Path(__file__).resolve().parents[2]
 BTC = "BTC/USDT:USDT"
@@ -240,6 +244,56 @@ def test_once_polls_everything_and_ends(exchange, tmp_path, monkeypatch):
     assert rows_of(tmp_path, "order_book") == 2
 
 
+def test_once_that_could_not_be_written_is_no_success(exchange, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("providers.__main__._stopped_by_signals", threading.Event)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("providers.history.History.add", full)
+    arguments = command(exchange, tmp_path, "--once", datasets=("long_short_ratio",))
+    assert main(arguments) == 1
+    assert f"long_short_ratio of {BTC} was not written" in caplog.text
+
+
+def test_the_status_file_is_written_again_and_again(tmp_path, monkeypatch):
+    stopping, clock, written = threading.Event(), Clock(), []
+
+    def write(path, content):
+        written.append(json.loads(content)["pid"])
+        if len(written) == 3:
+            stopping.set()
+
+    monkeypatch.setattr(recorder_module, "replace_file", write)
+    monkeypatch.setattr(recorder_module, "LOOK_EVERY", timedelta(milliseconds=1))
+    monkeypatch.setattr(recorder_module, "STATUS_EVERY", timedelta(0))
+    sink = StoreSink(tmp_path, frozenset(), clock.now)
+    it = recorder_module.Recorder(
+        tmp_path, (), Feed(sink, clock.now, stopping=stopping), (), sink, clock.now
+    )
+    thread = threading.Thread(target=it.run, daemon=True)
+    thread.start()
+    thread.join(5)
+    stopping.set()
+    assert len(written) >= 3
+
+
+def test_settlements_can_be_recorded(exchange, tmp_path, monkeypatch):
+    monkeypatch.setattr("providers.__main__._stopped_by_signals", threading.Event)
+    assert main(command(exchange, tmp_path, "--once", datasets=("funding_rate",))) == 0
+    assert rows_of(tmp_path, "funding_rate") >= 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "reason"),
+    [("soon", "'soon' is no number of seconds"), ("nan", "nan is not within"), ("0", "0 is not")],
+)
+def test_an_impossible_interval_is_named(seconds, reason, capsys):
+    with pytest.raises(SystemExit):
+        main(["record", "--book-every", seconds])
+    assert reason in capsys.readouterr().err
+
+
 def test_a_source_that_hangs_does_not_hold_up_the_end(exchange, tmp_path):
     Faults(exchange).set({"path": BOOK, "kind": "hang"})
     with recorder(exchange, tmp_path) as (process, _):
@@ -256,7 +310,7 @@ def test_a_source_that_hangs_does_not_hold_up_the_end(exchange, tmp_path):
     ("arguments", "reason"),
     [
         (["--datasets", "open_intrest"], "did you mean open_interest?"),
-        (["--datasets", "funding_rate"], "can be neither polled nor listened to"),
+        (["--datasets", "recorder_uptime"], "can be neither polled nor listened to"),
         (["--datasets", "liquidations", "--once"], "only listened to"),
         (["--pairs", "BTC/USDT"], "BTC/USDT"),
         (["--config", "no/such/config.json"], "--pairs"),

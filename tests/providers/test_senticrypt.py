@@ -77,3 +77,12 @@ def test_the_whole_history_is_asked_for_once():
     provider = SentiCrypt(sources(lambda url, params: json.dumps([]).encode()))
     assert len(list(provider.pages(MARKET, Span(at("2023-01-01"), at("2024-01-01"))))) == 1
     assert provider.sources.client.asked == [("https://api.senticrypt.com/v2/all.json", {})]
+
+
+KEYS = ("mean", "sum", "count", "score1", "score2", "score3")
+
+
+@pytest.mark.parametrize("word", ["now", "today"])
+def test_a_day_is_not_read_from_our_clock(word):
+    frame = SentiCrypt(sources()).parse(a_page([{"date": word, **dict.fromkeys(KEYS, 0.5)}]))
+    assert frame["date"].isna().all()

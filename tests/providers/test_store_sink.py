@@ -100,10 +100,11 @@ def test_flush_tells_what_it_could_not_write(tmp_path, monkeypatch, caplog, trou
 
     with monkeypatch.context() as broken:
         broken.setattr(History, "add", fail)
-        it.flush()
+        assert it.flush() == [("fine", PAIR)]
     assert "was not written" in caplog.text
-    it.flush()
     kept = isinstance(trouble, OSError)
+    assert it.newest(FINE, PAIR) == (START if kept else None), "what is lost is asked for again"
+    assert it.flush() == []
     assert len(History(tmp_path, FINE, PAIR).read()) == (1 if kept else 0)
 
 

@@ -152,6 +152,7 @@ def test_running_starts_where_it_is_told_and_stops(datadir):
 def test_the_environment_names_every_address_once():
     environment = freqtrade_environment("http://127.0.0.1:9001")
     assert {value for value in environment.values() if value.startswith("http")} == {
+        "http://127.0.0.1:9001/api/v3",
         "http://127.0.0.1:9001/fapi/v1",
         "http://127.0.0.1:9001/futures/data",
     }

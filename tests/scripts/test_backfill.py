@@ -31,7 +31,8 @@ class Interest(Scripted):
     def parse(self, page):
         frame = super().parse(page)
         values = {"open_interest_amount": frame["value"], "open_interest_value": float("nan")}
-        return frame.drop(columns="value").assign(**values)
+        known_at = frame["date"] + timedelta(minutes=5)
+        return frame.drop(columns="value").assign(**values, known_at=known_at)
 
 
 @pytest.fixture
@@ -191,6 +192,26 @@ def test_unusable_input_is_one_line_and_two(script, arguments, complaint):
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("text", ["", "NaT", "yesterdayish"])
+def test_what_is_no_date_is_refused_before_anything_is_asked(script, capsys, text):
+    with pytest.raises(SystemExit) as ended:
+        script("--datasets", "hourly", "--until", text)
+    assert ended.value.code == 2
+    assert f"{text!r} is no date; write 2023-01-01" in capsys.readouterr().err
+
+
+def test_a_server_of_ones_own_is_left_out_until_it_is_named(monkeypatch, tmp_path, capsys):
+    monkeypatch.delenv("AGGR_INFLUX_URL", raising=False)
+    command = ["--pairs", PAIR, "--datasets", "all", "--dry-run", "--datadir", str(tmp_path)]
+    assert backfill.main([*command, "--since", "2026-02-01"], Clock()) == 0
+    out = capsys.readouterr().out
+    assert "Leaving out aggr_flow: AGGR_INFLUX_URL is not set." in out
+    assert "aggr-server" not in out
+    monkeypatch.setenv("AGGR_INFLUX_URL", "http://127.0.0.1:8086")
+    assert backfill.main([*command, "--since", "2026-02-01"], Clock()) == 0
+    assert "aggr-server" in capsys.readouterr().out
+
+
 def test_a_second_backfill_is_refused_with_the_process_that_runs(script, tmp_path):
     with lease(tmp_path, "hourly"):
         code, _, err = script("--datasets", "hourly")
@@ -236,6 +257,8 @@ def test_the_real_registry_lists_every_dataset_and_fetches_a_recorded_answer(tmp
     assert backfill.main(["--list"]) == 0
     listed = capsys.readouterr().out
     assert all(name in listed for name in backfill.DATASETS)
+    assert "aggr_flow  every 5m, per pair, needs AGGR_INFLUX_URL" in listed
+    assert "liquidations  events, per pair, recorded only" in listed
     now = pd.Timestamp("2026-02-27 12:00", tz="UTC")
     answer = recording("alternative_me/fng_limit3_real_2026-02-27.json")
     client = Recording({"https://api.alternative.me/fng/": answer}, now)

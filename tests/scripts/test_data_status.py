@@ -83,6 +83,13 @@ def test_a_damaged_file_is_exit_code_one_whatever_is_required(status, folder):
     assert "differs from its checksum" in out
 
 
+def test_an_empty_time_is_refused(folder, capsys):
+    with pytest.raises(SystemExit) as ended:
+        data_status.main(["--datadir", str(folder), "--at", ""])
+    assert ended.value.code == 2
+    assert "'' is no date" in capsys.readouterr().err
+
+
 def test_nothing_to_look_at_is_exit_code_two(status, tmp_path):
     for arguments in (["--datadir", str(tmp_path / "none")], ["--pairs", "XMR/USDT:USDT"]):
         code, _, err = status(*arguments)

@@ -43,6 +43,20 @@ def test_a_replaced_file_is_read_again_and_an_untouched_one_is_not(path, tmp_pat
     assert len(reads) == 2
 
 
+def test_one_version_of_a_file_is_held_and_at_most_so_many_files(path, tmp_path, monkeypatch):
+    versions = module._Versions(most=2)
+    monkeypatch.setattr(module, "_VERSIONS", versions)
+    store = StoreRows(tmp_path, "15m")
+    for count in (5, 6, 7):
+        write_frame(ROWS.iloc[:count], path, checksum=True)
+        assert len(store.rows("taker_flow", PAIR)) == count
+    assert [len(frame) for _, frame in versions._held.values()] == [7]
+    for dataset in ("spot_taker_flow", "premium"):
+        write_frame(ROWS, store_path(tmp_path, dataset, PAIR, "15m"), checksum=True)
+        store.rows(dataset, PAIR)
+    assert [key[1] for key in versions._held] == ["spot_taker_flow", "premium"]
+
+
 def test_nothing_stored_is_an_empty_frame(tmp_path):
     for store in (StoreRows(tmp_path, "15m"), StoreRows(None, "15m")):
         assert store.rows("taker_flow", PAIR).empty
