@@ -52,7 +52,10 @@ class CandlesInMemory:
             candles = read_frame(native_path(datadir, pair, "15m")).tail(CANDLES)
             self._frames[pair, "15m", ""] = candles.reset_index(drop=True)
             began = candles["date"].iloc[0]
-            for timeframe, kind in (("1h", ""), ("4h", ""), ("1h", "funding_rate")):
+            for timeframe, kind in (
+                *(("1h", ""), ("4h", "")),
+                *(("1h", "funding_rate"), ("15m", "open_interest")),
+            ):
                 frame = read_frame(native_path(datadir, pair, timeframe, kind or "futures"))
                 wanted = frame["date"] >= began - WARMUP * pd.Timedelta(timeframe)
                 self._frames[pair, timeframe, kind] = frame[wanted].reset_index(drop=True)
@@ -86,7 +89,7 @@ def _times(
     strategies = {}
     for name, folder in STRATEGIES.items():
         config = Configuration(options, RunMode.UTIL_NO_EXCHANGE).get_config()
-        config |= {"strategy": name, "strategy_path": str(folder)}
+        config |= {"strategy": name, "strategy_path": str(folder), "datadir": datadir}
         strategies[name] = StrategyResolver.load_strategy(config)
         strategies[name].dp = provider
     times: dict[str, list[float]] = {name: [] for name in strategies}

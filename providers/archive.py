@@ -169,7 +169,7 @@ class Archive:
             in the cache.
         """
         waiting = iter(names)
-        pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="archive")
+        pool, wait = ThreadPoolExecutor(WORKERS, thread_name_prefix="archive"), True
         try:
             under_way: deque[Future[ArchiveFile | Missing | Damaged]] = deque(
                 pool.submit(self.file, name) for name in islice(waiting, LOOK_AHEAD)
@@ -177,8 +177,11 @@ class Archive:
             while under_way:
                 yield under_way.popleft().result()
                 under_way.extend(pool.submit(self.file, name) for name in islice(waiting, 1))
+        except (KeyboardInterrupt, GeneratorExit):
+            wait = False  # what is under way ends with the client
+            raise
         finally:
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown(wait=wait, cancel_futures=True)
             self.cache.save()
 
     def file(self, name: FileName) -> ArchiveFile | Missing | Damaged:

@@ -79,6 +79,7 @@ class HttpClient:
     clock: Callable[[], pd.Timestamp] = utc_now
     sleep: Callable[[float], None] = time.sleep
     chance: random.Random = field(default_factory=random.Random)
+    _ended: bool = False
     _client: httpx.Client | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -108,6 +109,8 @@ class HttpClient:
         """
         failures, limited = 0, False
         while True:
+            if self._ended:
+                raise UnavailableError("the client has ended, nothing is asked any more")
             self.limiter.acquire(bucket, weight)
             try:
                 return self._ask(url, bucket, params, headers)
@@ -134,6 +137,7 @@ class HttpClient:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._ended = True
         self.close()
 
     def _ask(

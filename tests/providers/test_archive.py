@@ -263,8 +263,12 @@ def test_absence_holds_for_hours_while_young_and_for_good_when_old(tmp_path):
         return len(archive.client.asked)
 
     assert asked(NOW, old) == asked(NOW, young) == 1
-    soon, tomorrow = NOW + pd.Timedelta(hours=2), NOW + pd.Timedelta(days=1)
+    soon, tomorrow = NOW + pd.Timedelta(hours=2.99), NOW + pd.Timedelta(days=1)
     assert asked(soon, old) == asked(soon, young) == 0
+    assert (asked(NOW + pd.Timedelta(hours=3), old), asked(NOW + pd.Timedelta(hours=3), young)) == (
+        0,
+        1,
+    )
     assert (asked(tomorrow, old), asked(tomorrow, young)) == (0, 1)
     much_later = NOW + pd.Timedelta(days=400)
     assert (asked(much_later, old), asked(much_later, young)) == (0, 1)  # it was young when asked

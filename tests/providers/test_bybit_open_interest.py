@@ -217,8 +217,10 @@ def test_the_recorded_launch_is_read():
     content = recording("bybit/instruments_info_linear.json")
     provider = BybitOpenInterest(sources(Launched(set(), content)))
     assert collected(provider, YEARS).empty
-    asked = [params["startTime"] for url, params in provider.sources.client.asked[1:]]
-    assert min(asked) >= ms("2023-11-14") - 200 * STEP  # launchTime 1699990000000
+    lookup, probe, first, *_ = [params for _, params in provider.sources.client.asked]
+    assert "startTime" not in lookup
+    assert (probe["startTime"], probe["endTime"]) == (ms("2021-01-01"), ms("2023-11-14") - 1)
+    assert first["startTime"] == ms("2023-11-14")  # launchTime 1699990000000
 
 
 @pytest.mark.parametrize("stamp", [ms("2026-03-01 10:00"), None])
@@ -229,3 +231,10 @@ def test_cursors_that_lead_in_circles_end(stamp):
     )
     with pytest.raises(BadAnswerError, match="no older than"):
         list(provider.pages(BTC, Span(at("2026-03-01"), at("2026-03-01 12:00"))))
+
+
+def test_of_rows_that_contradict_each_other_the_newest_stands():
+    rows = [row(ORIGIN, "300"), row(ORIGIN, "200")]
+    checked = vouched(BybitOpenInterest(sources()), envelope(rows))
+    assert checked.frame["open_interest_amount"].tolist() == [150.0]
+    assert checked.found["conflicts"] == 1

@@ -88,3 +88,11 @@ def test_the_whole_history_is_asked_for_once_in_the_one_good_format():
 def test_history_begins_in_2018():
     span = FearGreed(sources()).covers(Span(at("2015-01-01"), at("2027-01-01")), NOW)
     assert span == Span(at("2018-02-01"), NOW)
+
+
+def test_of_values_that_contradict_each_other_the_newest_stands():
+    stamp = str(int(at("2026-09-30").timestamp()))
+    content = {"data": [{"value": value, "timestamp": stamp} for value in ("60", "40")]}
+    checked = vouched(FearGreed(sources()), content)
+    assert checked.frame["fear_greed"].tolist() == [60.0]
+    assert checked.found["conflicts"] == 1

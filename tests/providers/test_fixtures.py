@@ -41,6 +41,7 @@ class Read(NamedTuple):
 ELSEWHERE = {  # what is around a page rather than in it: its errors, listings, zips
     "binance_um/errors": "test_http.py",
     "binance_vision/zips": "test_archive.py",
+    "bybit/instruments_info_linear.json": "test_bybit_open_interest.py",
     "binance_vision/constructed_404_NoSuchKey.xml": "test_archive.py",
     "binance_vision/constructed_listing_metrics_page1_truncated.xml": "test_archive.py",
     "binance_vision/constructed_listing_metrics_page2_last.xml": "test_archive.py",

@@ -11,12 +11,14 @@ import time
 from datetime import timedelta
 from urllib.parse import quote
 
+import httpcore
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.contract import Page
+from providers.deadline import deadline, remaining
 from providers.errors import (
     BadAnswerError,
     BadRequestError,
@@ -31,7 +33,7 @@ from providers.http import ATTEMPTS, Bounds, HttpClient
 from providers.limits import MARGIN, Limiter
 from providers.parsing import json_of
 from providers.redaction import Asked, guard_logs, redacted
-from providers.refusals import Answer, refusal
+from providers.refusals import LONGEST_BAN, Answer, refusal
 from tests.providers.loopback import (
     answer,
     drip,
@@ -524,3 +526,21 @@ def test_an_address_of_another_scheme_is_no_answer(rig):
     client = rig().client
     with pytest.raises(UnavailableError, match="UnsupportedProtocol"):
         client.get("ftp://127.0.0.1/x", bucket="aggr")
+
+
+def test_2_a_ban_has_a_longest_end(rig):
+    told = b'{"code": -1003, "msg": "IP banned until 9999999999999."}'
+    with serving(answer(told, 418)) as server, pytest.raises(BannedError) as raised:
+        rig().get(f"{server.url}/x")
+    assert raised.value.until == NOW + LONGEST_BAN
+
+
+def test_each_step_of_a_request_gets_what_is_left_of_its_time():
+    assert (remaining(), remaining(10.0)) == (None, 10.0)
+    with deadline(5.0):
+        assert 4.0 < remaining(10.0) <= 5.0
+        assert 4.0 < remaining() <= 5.0
+        assert remaining(0.5) == 0.5
+    with deadline(0.0), pytest.raises(httpcore.ReadTimeout):
+        remaining(10.0)
+    assert remaining() is None

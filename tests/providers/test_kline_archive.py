@@ -197,3 +197,12 @@ def test_nothing_before_the_first_file_is_asked_for():
 @pytest.mark.parametrize("day", ["2026-03-20", "2026-04-01", "2099-01-01"])
 def test_a_coin_listed_after_the_newest_file_has_none(day):
     assert collected(archived(Listed(day, None)), Span(at("2026-03-01"), NOW)).empty
+
+
+def test_a_day_that_cannot_be_published_yet_is_not_asked_for():
+    venue = Venue()
+    provider = archived(venue)
+    list(provider.pages(BTC, Span(at("2026-03-18"), at("2026-03-25"))))
+    asked = {url.removesuffix(".CHECKSUM")[-14:-4] for url, _ in provider.sources.client.asked}
+    assert {"2026-03-18", "2026-03-19"} <= asked
+    assert "2026-03-20" not in asked

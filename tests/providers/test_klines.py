@@ -286,3 +286,11 @@ def test_a_number_is_not_read_into_a_word():
     ).frame
     assert frame["volume"].isna().all()
     assert (frame["taker_buy_volume"] == 4).all()
+
+
+@pytest.mark.parametrize("closed", [ORIGIN + MINUTE, ORIGIN - 1, 0, None, "x", 1e300])
+def test_a_candle_that_seems_to_close_early_is_known_when_its_time_is_over(closed):
+    odd = candle(ORIGIN)
+    odd[6] = closed
+    frame = flow().parse(a_page([odd, candle(ORIGIN + STEP)]))
+    assert (frame["known_at"] - frame["date"] == timedelta(minutes=15)).all()

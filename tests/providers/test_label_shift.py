@@ -201,3 +201,10 @@ def test_a_file_of_no_day_is_refused(day):
     of_day = Page(switch_file("2026-06-24").content, f"BTCUSDT-metrics-{day}.zip", PAIR, NOW)
     with pytest.raises(BadAnswerError, match="its day is unknown"):
         ARCHIVE.parse(of_day)
+
+
+def test_prices_that_do_not_move_prove_nothing():
+    assert Evidence(1e-9, 5e-7).verdict() is None
+    assert Evidence(1e-9, 5e-6).verdict() == AT_LABEL
+    assert Evidence(5e-6, 1e-9).verdict() == LATER
+    assert UNKNOWN.verdict() is None

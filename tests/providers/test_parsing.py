@@ -196,3 +196,10 @@ def test_written_instants_are_utc():
     got = written(["2026-03-01T02:00:00+02:00", "2026-03-01T00:00:00.5Z", None], "ISO8601")
     start = pd.Timestamp("2026-03-01", tz="UTC")
     assert got.tolist() == [start, start + pd.Timedelta(milliseconds=500), pd.NaT]
+
+
+def test_parts_of_a_millisecond_are_cut_off():
+    expected = pd.Timestamp(1_700_000_000_000, unit="ms", tz="UTC")
+    assert instants([1_700_000_000_000_999], "us")[0] == expected
+    assert instants([1_700_000_000_000_999_872], "ns")[0] == expected
+    assert instants([1_700_000_000_000.9], "ms")[0] == expected

@@ -288,3 +288,24 @@ def test_the_dirty_metrics_file_is_accounted_for():
     assert checked.found["rows"] == 59
     assert checked.found["duplicates"] == 1
     assert checked.found["conflicts"] == 1
+
+
+def at_seconds(*seconds: float) -> pd.DataFrame:
+    """Return rows so many seconds after START."""
+    date = pd.Series([START + timedelta(seconds=it) for it in seconds]).dt.as_unit("ms")
+    frame = pd.DataFrame({"date": date, "amount": 5.0, "value": 7.0})
+    return frame.assign(known_at=frame["date"] + STEP)
+
+
+def test_a_label_moved_beyond_the_answer_lies_in_the_future():
+    """Such a row would be younger than the answer that brought it."""
+    page = replace(PAGE, fetched_at=START + timedelta(seconds=580))
+    checked = vouch(at_seconds(300, 575), OI, page)
+    assert checked.frame["date"].tolist() == [START + STEP]
+    assert checked.found["future"] == 1
+
+
+@pytest.mark.parametrize(("beside", "kept"), [(15, 2), (-15, 2), (16, 1), (-16, 1)])
+def test_on_a_fine_grid_the_tolerance_is_a_quarter_of_the_step(beside, kept):
+    fine = replace(OI, step=timedelta(minutes=1))
+    assert len(vouch(at_seconds(0, 120 + beside), fine, PAGE).frame) == kept

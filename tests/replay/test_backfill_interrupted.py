@@ -104,12 +104,16 @@ def test_a_backfill_that_is_killed_again_and_again_ends_where_an_undisturbed_one
     assert not litter
 
 
-@pytest.mark.parametrize("path", ["/fapi/v1/klines", "/data/"], ids=["REST", "archive"])
-def test_an_interrupted_backfill_keeps_what_has_come_and_says_how_to_go_on(faults, tmp_path, path):
+# A download that hangs ends with its read timeout of ten seconds, whatever becomes of the rest
+@pytest.mark.parametrize(
+    ("path", "seconds"), [("/fapi/v1/klines", 5), ("/data/", 20)], ids=["REST", "archive"]
+)
+def test_an_interrupted_backfill_keeps_what_has_come_and_says_how_to_go_on(
+    faults, tmp_path, path, seconds
+):
     rules = [{"path": path, "kind": "hang"}]
     if path == "/data/":  # which is asked where REST is refused
         rules.insert(0, {"path": "/fapi/v1/klines", "kind": "status", "status": 451})
-        rules[-1]["seconds"] = 1  # downloads that are under way end first
     faults.set(*rules)
     with backfilling(faults.url, tmp_path, "funding_rate", "taker_flow") as process:
         told = [process.stderr.readline() for _ in PAIRS]
@@ -123,7 +127,7 @@ def test_an_interrupted_backfill_keeps_what_has_come_and_says_how_to_go_on(fault
     assert "funding_rate" in told[-1]
     assert "Traceback" not in err
     assert err.endswith("what had come is stored, the same command goes on from there\n")
-    assert took < 5
+    assert took < seconds
     stored = tables(tmp_path)
     assert len(stored) >= len(PAIRS)
     assert all(len(rows) >= 8 for rows in stored.values())
