@@ -13,10 +13,10 @@ from measure import ROOT, Bench, BenchmarkError, in_fresh_process, peak_memory
 
 from providers.contract import Page
 from providers.coverage import futures_pairs
-from providers.http import HttpClient
-from providers.metrics import COLUMNS, ArchivedMetrics
+from providers.families.metrics import COLUMNS, ArchivedMetrics
 from providers.registry import DATASETS
 from providers.sources import Sources
+from providers.transport.http import HttpClient
 from regimekit.alignment import join_known
 
 YEARS, PAIRS = 5, 10

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from rich.table import Table
 
-from providers.store import replace_file
+from providers.storage.store import replace_file
 
 _FORMATS = {
     "s": "{:.2f} s",

@@ -30,7 +30,7 @@ from market import SPEC
 from measure import Bench, BenchmarkError
 
 from providers.results import latest_result, read_result
-from providers.store import write_frame
+from providers.storage.store import write_frame
 
 STRATEGIES = Path(__file__).resolve().parent / "strategies"
 NAMES = {

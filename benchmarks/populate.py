@@ -17,7 +17,7 @@ from figures import Figure
 from market import SPEC
 from measure import ROOT, Bench, in_fresh_process, peak_memory
 
-from providers.store import native_path, read_frame
+from providers.storage.store import native_path, read_frame
 
 CANDLES = 10_000
 WARMUP = 400  # candles of each higher timeframe that Freqtrade loads in front of the first

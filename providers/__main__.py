@@ -12,14 +12,14 @@ from pathlib import Path
 
 from providers.endpoints import Endpoints
 from providers.errors import DataMissingError, ProviderError
-from providers.feed import interruptible
-from providers.http import Bounds, HttpClient
-from providers.klines import step_of
-from providers.limits import Limiter
+from providers.families.klines import step_of
+from providers.live.feed import interruptible
+from providers.live.recorder import Recorder, recorder_of
 from providers.pairs import listed_pairs, perpetuals
-from providers.recorder import Recorder, recorder_of
 from providers.registry import DATASETS
 from providers.sources import Sources
+from providers.transport.http import Bounds, HttpClient
+from providers.transport.limits import Limiter
 
 DEFAULTS = ("order_book", "liquidations", "taker_flow", "spot_taker_flow", "long_short_ratio")
 DATADIR = Path("user_data/data/binance")

@@ -26,12 +26,12 @@ from providers.errors import (
     SourceError,
     UnavailableError,
 )
-from providers.history import History, RestatedError, empty, nothing_known
-from providers.intake import Intake, Outcome
-from providers.lease import lease
-from providers.ledger import Answered, Ledger
 from providers.sources import Entry, Sources
-from providers.spans import length
+from providers.storage.history import History, RestatedError, empty, nothing_known
+from providers.storage.intake import Intake, Outcome
+from providers.storage.lease import lease
+from providers.storage.ledger import Answered, Ledger
+from providers.storage.spans import length
 
 BATCH_PAGES = 50
 BATCH_TIME = timedelta(seconds=20)

@@ -168,7 +168,7 @@ class Checked:
 
 
 class Client(Protocol):
-    """How a provider asks: `providers.http.HttpClient` in life, a recording in tests."""
+    """How a provider asks: `providers.transport.http.HttpClient` in life, a recording in tests."""
 
     def get(
         self,
@@ -181,7 +181,8 @@ class Client(Protocol):
     ) -> bytes:
         """Return the body of a 200; raise a `SourceError` that says what else came.
 
-        `bucket` names the request limit that the call draws `weight` from (`providers.limits`).
+        `bucket` names the limit that the call draws `weight` from, see
+        `providers.transport.limits`.
         """
         ...
 
@@ -228,7 +229,7 @@ class Provider(Protocol):
         ...
 
     def check(self, frame: pd.DataFrame, page: Page) -> Checked:
-        """Return the rows that can be vouched for, with ``quality``; see `providers.quality`.
+        """Return the rows that can be vouched for, with ``quality``; see `providers.rows.quality`.
 
         Raises
         ------

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from providers.errors import CorruptDataError, DataMissingError, ProviderError
-from providers.store import native_path, read_frame
+from providers.storage.store import native_path, read_frame
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from providers.backfill import Question, Report
-from providers.intake import Outcome
 from providers.sources import Entry
+from providers.storage.intake import Outcome
 
 COUNTS = (
     *("zeros", "blanks", "invalid", "duplicates", "conflicts"),

@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from providers.errors import CorruptDataError, DataMissingError
-from providers.store import native_path, read_frame
+from providers.storage.store import native_path, read_frame
 
 LATEST = ".last_result.json"
 SIMULATION = "simulation.json"

@@ -19,9 +19,9 @@ import pandas as pd
 
 from providers.contract import Dataset, Quality, Span
 from providers.errors import DataMissingError, ProviderError
-from providers.history import missing_labels
 from providers.sources import Entry
-from providers.store import STORE_FOLDER, file_stem, read_frame, restated_path
+from providers.storage.history import missing_labels
+from providers.storage.store import STORE_FOLDER, file_stem, read_frame, restated_path
 
 FUNDING_INTERVAL = timedelta(hours=8)  # the longest; shorter ones show no gap
 JITTER = timedelta(minutes=10)

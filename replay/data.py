@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from providers.contract import MARKET
 from providers.errors import CorruptDataError, DataMissingError
-from providers.store import read_frame, store_path
+from providers.storage.store import read_frame, store_path
 from providers.symbols import coin
 from replay.candles import FIELDS, INTERVALS, TAKER_BUY_VOLUME, Candles, Stamps, Table
 

@@ -19,14 +19,11 @@ from rich.console import Console
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # a checkout need not be installed
 
-from providers import native  # noqa: E402
 from providers.backfill import Backfill, pairs_of  # noqa: E402
 from providers.contract import Client, Span  # noqa: E402
 from providers.endpoints import Endpoints  # noqa: E402
 from providers.errors import DataMissingError, ProviderError  # noqa: E402
-from providers.http import HttpClient  # noqa: E402
-from providers.klines import step_of  # noqa: E402
-from providers.lease import lease  # noqa: E402
+from providers.families.klines import step_of  # noqa: E402
 from providers.pairs import listed_pairs, perpetuals  # noqa: E402
 from providers.progress import (  # noqa: E402
     Shown,
@@ -37,7 +34,10 @@ from providers.progress import (  # noqa: E402
 )
 from providers.registry import DATASETS, entry  # noqa: E402
 from providers.sources import Entry, Sources  # noqa: E402
-from providers.store import STORE_FOLDER  # noqa: E402
+from providers.storage import native  # noqa: E402
+from providers.storage.lease import lease  # noqa: E402
+from providers.storage.store import STORE_FOLDER  # noqa: E402
+from providers.transport.http import HttpClient  # noqa: E402
 
 DATADIR = ROOT / "user_data" / "data" / "binance"
 CONFIG = ROOT / "user_data" / "config.json"

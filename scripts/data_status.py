@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))  # a checkout need not be installed
 from providers.errors import DataMissingError, ProviderError  # noqa: E402
 from providers.registry import DATASETS  # noqa: E402
 from providers.status import Series, State, absent, is_called, survey, words  # noqa: E402
-from providers.store import replace_file  # noqa: E402
+from providers.storage.store import replace_file  # noqa: E402
 from regimekit.reports.coverage import Lane, coverage_page  # noqa: E402
 
 DATADIR = ROOT / "user_data" / "data" / "binance"

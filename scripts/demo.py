@@ -17,7 +17,7 @@ from rich.console import Console
 
 from providers.coverage import Period, longest_period, parse_timerange, select_pairs
 from providers.errors import ProviderError
-from providers.store import replace_file
+from providers.storage.store import replace_file
 from regimekit.reports.page import build_report
 from regimekit.reports.run import RunError
 from regimekit.reports.terminal import summary_tables

@@ -23,7 +23,7 @@ from providers.results import (  # noqa: E402
     read_result,
     read_simulation,
 )
-from providers.store import replace_file  # noqa: E402
+from providers.storage.store import replace_file  # noqa: E402
 from regimekit.inputs import HIGHER_TIMEFRAMES  # noqa: E402
 from regimekit.reports.page import build_report  # noqa: E402
 from regimekit.reports.run import Run, RunError  # noqa: E402

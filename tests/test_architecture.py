@@ -38,7 +38,9 @@ class Layer(NamedTuple):
 LAYERS = {  # the longest matching path counts
     "regimekit": Layer(("regimekit",), freqtrade=False, pure=True),
     "regimekit/schema.py": Layer((), freqtrade=False, pure=True),
-    "regimekit/hooks": Layer(("regimekit", "providers.store", "providers.errors"), freqtrade=True),
+    "regimekit/hooks": Layer(
+        ("regimekit", "providers.storage.store", "providers.errors"), freqtrade=True
+    ),
     # The one hook that has the network asked: it hands the asking to threads of `providers`.
     "regimekit/hooks/feed.py": Layer(("regimekit", "providers"), freqtrade=True),
     # The command line may take its pairs from Freqtrade's layered config, which only it can read.
@@ -122,7 +124,10 @@ def test_every_module_keeps_to_its_layer(repository):
 
 
 WRONG = {
-    "a decision that reads data": ("regimekit/regime.py", "from providers.store import read_frame"),
+    "a decision that reads data": (
+        "regimekit/regime.py",
+        "from providers.storage.store import read_frame",
+    ),
     "a decision that knows Freqtrade": ("regimekit/risk/size.py", "import freqtrade.persistence"),
     "a decision that knows a hook": ("regimekit/regime.py", "from regimekit.hooks import base"),
     "a decision that replays": ("regimekit/exits/plan.py", "import replay"),
@@ -135,12 +140,12 @@ WRONG = {
     "a relative import": ("regimekit/risk/size.py", "from ..hooks import base"),
     "a vocabulary that needs more": ("regimekit/schema.py", "from regimekit import settings"),
     "a hook that downloads": ("regimekit/hooks/inputs.py", "import providers.coverage"),
-    "a provider that knows Freqtrade": ("providers/feed.py", "import freqtrade.configuration"),
-    "a provider that decides": ("providers/store.py", "from regimekit.regime import latch"),
-    "a provider that replays": ("providers/store.py", "from replay.clock import Clock"),
+    "a provider that knows Freqtrade": ("providers/live/feed.py", "import freqtrade.configuration"),
+    "a provider that decides": ("providers/storage/store.py", "from regimekit.regime import latch"),
+    "a provider that replays": ("providers/storage/store.py", "from replay.clock import Clock"),
     "a replay that decides": ("replay/app.py", "import regimekit.decisions"),
-    "a strategy that reads data": ("user_data/strategies/X.py", "import providers.store"),
-    "a package imported whole": ("providers/store.py", "import regimekit"),
+    "a strategy that reads data": ("user_data/strategies/X.py", "import providers.storage.store"),
+    "a package imported whole": ("providers/storage/store.py", "import regimekit"),
 }
 
 
@@ -154,11 +159,11 @@ RIGHT = {
     "regimekit/reports/run.py": "from pathlib import PurePath",
     "regimekit/risk/size.py": "from ..schema import Regime",
     "regimekit/hooks/base.py": "from freqtrade.strategy import IStrategy\nfrom pathlib import Path",
-    "regimekit/hooks/inputs.py": "from providers.store import read_frame",
-    "regimekit/hooks/feed.py": "from providers.feed import Feed",
+    "regimekit/hooks/inputs.py": "from providers.storage.store import read_frame",
+    "regimekit/hooks/feed.py": "from providers.live.feed import Feed",
     "providers/__main__.py": "from freqtrade.configuration import load_config",
-    "providers/store.py": "import os\nfrom regimekit.schema import Side",
-    "replay/app.py": "import fastapi\nfrom providers.store import read_frame",
+    "providers/storage/store.py": "import os\nfrom regimekit.schema import Side",
+    "replay/app.py": "import fastapi\nfrom providers.storage.store import read_frame",
     "user_data/strategies/X.py": "from regimekit.hooks.base import PackStrategy",
     "scripts/demo.py": "import replay\nimport providers.coverage\nimport regimekit.hooks.base",
 }

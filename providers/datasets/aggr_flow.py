@@ -21,11 +21,11 @@ import pandas as pd
 
 from providers.contract import Bounds, Checked, Dataset, Page, Span
 from providers.errors import BadAnswerError, BadRequestError
-from providers.finished import vouch_finished
-from providers.parsing import json_of
+from providers.families.windows import milliseconds, windows
+from providers.rows.finished import vouch_finished
+from providers.rows.parsing import json_of
 from providers.sources import Entry, Sources
 from providers.symbols import binance_symbol
-from providers.windows import milliseconds, windows
 
 URL_VARIABLE = "AGGR_INFLUX_URL"
 STEP = timedelta(minutes=5)

@@ -11,7 +11,7 @@ Source: Binance ``/futures/data/basis``.
 from datetime import timedelta
 
 from providers.contract import Bounds, Dataset
-from providers.snapshots import Part, RestSnapshots
+from providers.families.snapshots import Part, RestSnapshots
 from providers.sources import Entry
 
 DATASET = Dataset(

@@ -14,7 +14,7 @@ from typing import Any
 
 from providers.contract import Dataset
 from providers.errors import BadAnswerError
-from providers.liquidation_stream import KEYS, VALUES, LiquidationStream, Spelling
+from providers.families.liquidation_stream import KEYS, VALUES, LiquidationStream, Spelling
 from providers.sources import Entry
 from providers.streams import Subscription, SubscriptionRefusedError
 from providers.symbols import binance_symbol

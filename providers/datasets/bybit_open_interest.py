@@ -16,7 +16,6 @@ from urllib.parse import unquote
 import numpy as np
 import pandas as pd
 
-from providers.bybit import result_of
 from providers.contract import MARKET, Bounds, Checked, Dataset, Page, Span
 from providers.errors import (
     BadAnswerError,
@@ -24,11 +23,12 @@ from providers.errors import (
     NotFoundError,
     UnavailableError,
 )
-from providers.parsing import instants, numbers, rows_of
-from providers.quality import vouch
+from providers.families.bybit import result_of
+from providers.families.windows import milliseconds, windows
+from providers.rows.parsing import instants, numbers, rows_of
+from providers.rows.quality import vouch
 from providers.sources import Entry, Sources
 from providers.symbols import binance_symbol
-from providers.windows import milliseconds, windows
 
 FIRST = pd.Timestamp("2020-07-20", tz="UTC")
 STEP = timedelta(minutes=5)

@@ -16,12 +16,12 @@ import pandas as pd
 
 from providers.contract import Bounds, Checked, Dataset, Page, Span
 from providers.errors import BadAnswerError, BadRequestError
-from providers.finished import vouch_finished
-from providers.flow import blank_contradictions
-from providers.parsing import instants, json_of, numbers, rows_of
+from providers.families.flow import blank_contradictions
+from providers.families.windows import milliseconds
+from providers.rows.finished import vouch_finished
+from providers.rows.parsing import instants, json_of, numbers, rows_of
 from providers.sources import Entry, Sources
 from providers.symbols import binance_symbol
-from providers.windows import milliseconds
 
 KEY = "COINALYZE_KEY"
 WHERE = "https://coinalyze.net/account/api-key/"

@@ -26,11 +26,11 @@ from providers.errors import (
     RateLimitedError,
     UnavailableError,
 )
-from providers.finished import vouch_finished
-from providers.parsing import json_of, numbers, rows_of
+from providers.families.windows import milliseconds, windows
+from providers.rows.finished import vouch_finished
+from providers.rows.parsing import json_of, numbers, rows_of
 from providers.sources import Entry, Sources
 from providers.symbols import binance_symbol
-from providers.windows import milliseconds, windows
 
 KEY = "COINGLASS_KEY"
 WHERE = "https://www.coinglass.com/pricing"

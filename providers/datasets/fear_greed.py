@@ -16,8 +16,8 @@ import pandas as pd
 
 from providers.contract import Bounds, Checked, Dataset, Page, Scope, Span
 from providers.errors import BadAnswerError
-from providers.parsing import instants, json_of, numbers, rows_of
-from providers.quality import vouch
+from providers.rows.parsing import instants, json_of, numbers, rows_of
+from providers.rows.quality import vouch
 from providers.sources import Entry, Sources
 
 FIRST = pd.Timestamp("2018-02-01", tz="UTC")

@@ -14,15 +14,22 @@ from typing import Any
 
 import pandas as pd
 
-from providers.archive import Archive, Missing, Series, page_of
-from providers.archive_table import NUMBER, columns_of
+from providers.archive.files import Archive, Missing, Series, page_of
+from providers.archive.table import NUMBER, columns_of
 from providers.contract import Checked, Dataset, Page, Provider, Span
 from providers.errors import BadAnswerError
-from providers.funding import DATASET, FIRST, INTERVAL, RATE, settlements, vouch_settlements
-from providers.parsing import instants, json_of, numbers
+from providers.families.funding import (
+    DATASET,
+    FIRST,
+    INTERVAL,
+    RATE,
+    settlements,
+    vouch_settlements,
+)
+from providers.families.windows import milliseconds
+from providers.rows.parsing import instants, json_of, numbers
 from providers.sources import Entry, Sources
 from providers.symbols import binance_symbol
-from providers.windows import milliseconds
 
 LIMIT = 1000
 SMALLEST_PAGE = (

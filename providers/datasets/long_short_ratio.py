@@ -11,8 +11,8 @@ Source: three endpoints of Binance ``/futures/data`` for thirty days, the archiv
 from datetime import timedelta
 
 from providers.contract import Bounds, Dataset, Provider
-from providers.metrics import ArchivedMetrics
-from providers.snapshots import Part, RestSnapshots
+from providers.families.metrics import ArchivedMetrics
+from providers.families.snapshots import Part, RestSnapshots
 from providers.sources import Entry, Sources
 
 DATASET = Dataset(

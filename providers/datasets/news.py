@@ -20,8 +20,8 @@ import pandas as pd
 
 from providers.contract import Bounds, Checked, Dataset, Page, Span
 from providers.errors import BadAnswerError, BadRequestError
-from providers.parsing import json_of, numbers, rows_of, written
-from providers.quality import vouch
+from providers.rows.parsing import json_of, numbers, rows_of, written
+from providers.rows.quality import vouch
 from providers.sources import Entry, Sources
 from providers.symbols import coin, is_market
 

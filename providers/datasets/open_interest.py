@@ -10,8 +10,8 @@ Source: Binance ``/futures/data/openInterestHist`` for thirty days, the archive'
 from datetime import timedelta
 
 from providers.contract import Bounds, Dataset, Provider
-from providers.metrics import AMOUNT, VALUE, ArchivedMetrics
-from providers.snapshots import Part, RestSnapshots
+from providers.families.metrics import AMOUNT, VALUE, ArchivedMetrics
+from providers.families.snapshots import Part, RestSnapshots
 from providers.sources import Entry, Sources
 
 DATASET = Dataset(

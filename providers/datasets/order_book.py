@@ -19,8 +19,8 @@ import pandas as pd
 
 from providers.contract import Bounds, Checked, Dataset, Page, Span
 from providers.errors import BadAnswerError
-from providers.parsing import floats, json_of
-from providers.quality import vouch
+from providers.rows.parsing import floats, json_of
+from providers.rows.quality import vouch
 from providers.sources import Entry, Sources
 from providers.symbols import binance_symbol
 

@@ -11,8 +11,8 @@ from datetime import timedelta
 import numpy as np
 
 from providers.contract import Bounds, Checked, Dataset, Provider, Quality
-from providers.kline_archive import ArchivedCandles
-from providers.klines import Endpoint, RestCandles
+from providers.families.kline_archive import ArchivedCandles
+from providers.families.klines import Endpoint, RestCandles
 from providers.sources import Entry, Sources
 from providers.symbols import binance_symbol
 

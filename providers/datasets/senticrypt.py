@@ -15,8 +15,8 @@ import pandas as pd
 
 from providers.contract import Bounds, Checked, Dataset, Page, Scope, Span
 from providers.errors import BadAnswerError
-from providers.finished import vouch_finished
-from providers.parsing import json_of, numbers, rows_of, written
+from providers.rows.finished import vouch_finished
+from providers.rows.parsing import json_of, numbers, rows_of, written
 from providers.sources import Entry, Sources
 
 PUBLISHED_AFTER = timedelta(hours=1)

@@ -1,16 +1,16 @@
 """Taker buys and sells on the spot market of the pair's coin, from Binance's spot candles.
 
-Columns, units and clock: `providers.flow`. The spot market of 1000PEPE trades PEPE, so base units
-differ from the perpetual's; compare the two in quote currency. A coin without a spot market on
-Binance is a bad request (-1121).
+Columns, units and clock: `providers.families.flow`. The spot market of 1000PEPE trades PEPE, so
+base units differ from the perpetual's; compare the two in quote currency. A coin without a spot
+market on Binance is a bad request (-1121).
 """
 
 from datetime import timedelta
 
 from providers.contract import Dataset, Provider
-from providers.flow import SLOTS, VALUES, plausible, with_step
-from providers.kline_archive import ArchivedCandles
-from providers.klines import Endpoint, RestCandles
+from providers.families.flow import SLOTS, VALUES, plausible, with_step
+from providers.families.kline_archive import ArchivedCandles
+from providers.families.klines import Endpoint, RestCandles
 from providers.sources import Entry, Sources
 from providers.symbols import binance_spot_symbol
 

@@ -1,15 +1,15 @@
 """Taker buys and sells on the perpetual, from Binance's futures candles.
 
 The taker ratio of ``/futures/data`` says the same about thirty days only, with an unclear label.
-Columns, units and clock: `providers.flow`. Of 1000PEPE a base unit is a thousand PEPE.
+Columns, units and clock: `providers.families.flow`. Of 1000PEPE a base unit is a thousand PEPE.
 """
 
 from datetime import timedelta
 
 from providers.contract import Dataset, Provider
-from providers.flow import SLOTS, VALUES, plausible, with_step
-from providers.kline_archive import ArchivedCandles
-from providers.klines import Endpoint, RestCandles
+from providers.families.flow import SLOTS, VALUES, plausible, with_step
+from providers.families.kline_archive import ArchivedCandles
+from providers.families.klines import Endpoint, RestCandles
 from providers.sources import Entry, Sources
 from providers.symbols import binance_symbol
 

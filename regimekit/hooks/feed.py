@@ -1,6 +1,6 @@
 """Fresh taker flow for a bot that trades: fetched in the background, read from memory.
 
-The threads live in `providers.feed`. A strategy only says which pairs it follows, and reads
+The threads live in `providers.live.feed`. A strategy only says which pairs it follows, and reads
 snapshots; nothing on the analysis path waits for a network.
 """
 
@@ -15,12 +15,12 @@ import pandas as pd
 
 from providers.datasets import spot_taker_flow, taker_flow
 from providers.endpoints import Endpoints
-from providers.feed import Feed, interruptible
-from providers.http import Bounds, HttpClient
-from providers.limits import Limiter
-from providers.memory import Memory
-from providers.polls import polls_of
+from providers.live.feed import Feed, interruptible
+from providers.live.memory import Memory
+from providers.live.polls import polls_of
 from providers.sources import Sources
+from providers.transport.http import Bounds, HttpClient
+from providers.transport.limits import Limiter
 from regimekit.hooks.base import LIVE, PackStrategy
 from regimekit.hooks.rows import RowSource
 

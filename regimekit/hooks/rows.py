@@ -8,7 +8,7 @@ from typing import Protocol
 import pandas as pd
 
 from providers.errors import CorruptDataError, DataMissingError
-from providers.store import read_dataset, store_path
+from providers.storage.store import read_dataset, store_path
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ import pandas as pd
 
 from providers.contract import MARKET
 from providers.errors import ProviderError
-from providers.store import STORE_FOLDER, native_path, replace_file, store_path, write_frame
+from providers.storage.store import STORE_FOLDER, native_path, replace_file, store_path, write_frame
 from replay.simulator.market import Market, PairMarket
 from replay.simulator.spec import MarketSpec
 from replay.simulator.stored import settlements, stored

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from providers.store import native_path, read_dataset, read_frame
+from providers.storage.store import native_path, read_dataset, read_frame
 from replay.client import running
 from tests.engine.bot import ROOT, Bot
 

@@ -4,7 +4,7 @@ import errno
 import resource
 from pathlib import Path
 
-from providers.history import History
+from providers.storage.history import History
 from tests.providers.scripted import DATASET, NOW, PAIR, rows
 
 BATCH = 50

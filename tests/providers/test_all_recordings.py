@@ -16,12 +16,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from providers.archive.zipped import only_member
 from providers.contract import MARKET, Dataset, Page, Provider, Scope
 from providers.errors import ProviderError
-from providers.history import columns_of
-from providers.quality import ERA_START
 from providers.registry import DATASETS
-from providers.zipped import only_member
+from providers.rows.quality import ERA_START
+from providers.storage.history import columns_of
 from tests.providers.asking import sources
 from tests.providers.recorded import NOW, RECORDINGS
 from tests.providers.test_fixtures import READ, Read

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.archive import Archive, ArchiveFile, Damaged, Missing, Series
-from providers.archive_cache import ArchiveCache
-from providers.archive_listing import listed_keys, parse_listing
+from providers.archive.cache import ArchiveCache
+from providers.archive.files import Archive, ArchiveFile, Damaged, Missing, Series
+from providers.archive.listing import listed_keys, parse_listing
+from providers.archive.zipped import only_member
 from providers.contract import Span
 from providers.endpoints import Endpoints
 from providers.errors import (
@@ -27,7 +28,6 @@ from providers.errors import (
     UnavailableError,
 )
 from providers.sources import Sources
-from providers.zipped import only_member
 
 from .recorded import NOW, Recording, recording
 

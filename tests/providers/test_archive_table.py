@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from providers.archive_table import NUMBER, STAMP, WORD, columns_of
+from providers.archive.table import NUMBER, STAMP, WORD, columns_of
 from providers.contract import Page
 from providers.errors import BadAnswerError
 from tests.providers.recorded import NOW, recording

@@ -21,12 +21,12 @@ from providers.errors import (
     KeyMissingError,
     UnavailableError,
 )
-from providers.history import History
-from providers.lease import LeaseError, lease
-from providers.ledger import OVERLAP, Answered, Ledger
 from providers.pairs import listed_pairs, perpetuals
-from providers.spans import length, union, without
-from providers.store import read_frame, restated_path, write_frame
+from providers.storage.history import History
+from providers.storage.lease import LeaseError, lease
+from providers.storage.ledger import OVERLAP, Answered, Ledger
+from providers.storage.spans import length, union, without
+from providers.storage.store import read_frame, restated_path, write_frame
 from tests.providers.scripted import (
     DATASET,
     DAY,

@@ -238,3 +238,11 @@ def test_of_rows_that_contradict_each_other_the_newest_stands():
     checked = vouched(BybitOpenInterest(sources()), envelope(rows))
     assert checked.frame["open_interest_amount"].tolist() == [150.0]
     assert checked.found["conflicts"] == 1
+
+
+def test_the_launch_of_another_contract_is_not_ours():
+    tells = launch(str(ms("2026-02-20 09:30")))
+    tells["result"]["list"] += launch(str(ms("2021-06-01")), symbol="ETHUSDT")["result"]["list"]
+    provider = BybitOpenInterest(sources(Launched(LATE, tells)))
+    assert len(collected(provider, YEARS)) == 400
+    assert len(provider.sources.client.asked) < 20

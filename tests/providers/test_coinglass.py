@@ -146,3 +146,15 @@ def test_open_interest_is_asked_for_in_coins():
     assert url.endswith("/api/futures/open-interest/history")
     assert params["unit"] == "coin"
     assert params["interval"] == "4h"
+
+
+def test_the_end_of_a_span_is_not_asked_for():
+    provider = ENTRIES[0].providers(
+        sources(lambda url, params: b'{"code": "0", "data": []}', keys=KEYS)
+    )[0]
+    list(provider.pages(BTC, Span(at("2026-01-01"), at("2026-07-01"))))
+    asked = [
+        (params["start_time"], params["end_time"]) for _, params in provider.sources.client.asked
+    ]
+    assert asked[0] == (ORIGIN, ORIGIN + 1000 * STEP - 1)
+    assert asked[1] == (ORIGIN + 1000 * STEP, ms("2026-07-01") - 1)

@@ -17,7 +17,7 @@ from providers.coverage import (
     select_pairs,
 )
 from providers.errors import DataMissingError
-from providers.store import native_path, write_frame
+from providers.storage.store import native_path, write_frame
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 END = datetime(2026, 3, 1, tzinfo=UTC)

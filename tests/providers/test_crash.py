@@ -13,10 +13,10 @@ import pytest
 
 from providers.contract import Span
 from providers.errors import CorruptDataError
-from providers.history import History
-from providers.lease import lease
-from providers.ledger import Answered, Ledger
-from providers.store import read_frame, replace_file, restated_path, write_frame
+from providers.storage.history import History
+from providers.storage.lease import lease
+from providers.storage.ledger import Answered, Ledger
+from providers.storage.store import read_frame, replace_file, restated_path, write_frame
 from tests.providers import crash_writer
 from tests.providers.scripted import DATASET, HOUR, NOW, PAIR, START, rows
 
@@ -221,7 +221,7 @@ def test_a_crash_while_a_damaged_file_is_replaced_does_not_vouch_for_it(tmp_path
                 raise OSError(errno.ENOSPC, "full")
             replace_file(path, content)
 
-        patched.setattr("providers.store.replace_file", only_the_first)
+        patched.setattr("providers.storage.store.replace_file", only_the_first)
         with pytest.raises(OSError, match="full"):
             write_frame(rows([0], [1]), path, checksum=True)
     assert names == ["data.feather.sha256", "data.feather"]
@@ -243,7 +243,7 @@ def test_a_crash_while_a_file_without_a_checksum_is_replaced_leaves_it_readable(
                     raise OSError(errno.ENOSPC, "full")
                 replace_file(path, content)
 
-            patched.setattr("providers.store.replace_file", failing)
+            patched.setattr("providers.storage.store.replace_file", failing)
             with pytest.raises(OSError, match="full"):
                 write_frame(rows([0], [step]), path, checksum=True)
         assert len(read_frame(path)) == 1

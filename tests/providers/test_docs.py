@@ -16,10 +16,10 @@ import pytest
 from providers.contract import MARKET, Bounds, Page, Provider, Quality, Scope, Span
 from providers.datasets.recorder_uptime import uptime_row
 from providers.errors import BadAnswerError
-from providers.health import State
-from providers.limits import BUCKETS, VENUES
+from providers.live.health import State
 from providers.registry import DATASETS
 from providers.sources import Entry
+from providers.transport.limits import BUCKETS, VENUES
 from regimekit.schema import Availability
 from tests.providers.asking import BTC, a_page, at, collected, ms, sources, vouched
 from tests.providers.recorded import NOW, RECORDINGS, Recording, recording

@@ -21,10 +21,10 @@ from providers.errors import (
     RateLimitedError,
     UnavailableError,
 )
-from providers.feed import IDLE, Feed, Group, interruptible
-from providers.health import HealthLog, Outcome, State
-from providers.memory import Memory
-from providers.polls import FIRST_RETRY, LATENESS, LONGEST_RETRY, Poll, polls_of, retry_after
+from providers.live.feed import IDLE, Feed, Group, interruptible
+from providers.live.health import HealthLog, Outcome, State
+from providers.live.memory import Memory
+from providers.live.polls import FIRST_RETRY, LATENESS, LONGEST_RETRY, Poll, polls_of, retry_after
 from providers.sources import Entry, Sources
 
 PAIR, OTHER = "BTC/USDT:USDT", "ETH/USDT:USDT"

@@ -19,7 +19,7 @@ from providers.errors import (
     RateLimitedError,
     UnavailableError,
 )
-from providers.health import (
+from providers.live.health import (
     GOOD_NEEDED,
     MOST_DOUBLINGS,
     SUMMARY_EVERY,

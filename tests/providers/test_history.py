@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from providers.contract import Span
 from providers.errors import BadAnswerError, CorruptDataError, DataMissingError
-from providers.history import (
+from providers.storage.history import (
     History,
     RestatedError,
     append_recording,
@@ -19,7 +19,7 @@ from providers.history import (
     merge,
     missing_labels,
 )
-from providers.store import (
+from providers.storage.store import (
     read_dataset,
     read_frame,
     recording_folder,

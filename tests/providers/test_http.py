@@ -18,7 +18,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.contract import Page
-from providers.deadline import deadline, remaining
 from providers.errors import (
     BadAnswerError,
     BadRequestError,
@@ -29,11 +28,12 @@ from providers.errors import (
     RateLimitedError,
     UnavailableError,
 )
-from providers.http import ATTEMPTS, Bounds, HttpClient
-from providers.limits import MARGIN, Limiter
-from providers.parsing import json_of
-from providers.redaction import Asked, guard_logs, redacted
-from providers.refusals import LONGEST_BAN, Answer, refusal
+from providers.rows.parsing import json_of
+from providers.transport.deadline import deadline, remaining
+from providers.transport.http import ATTEMPTS, Bounds, HttpClient
+from providers.transport.limits import MARGIN, Limiter
+from providers.transport.redaction import Asked, guard_logs, redacted
+from providers.transport.refusals import LONGEST_BAN, Answer, refusal
 from tests.providers.loopback import (
     answer,
     drip,
@@ -544,3 +544,11 @@ def test_each_step_of_a_request_gets_what_is_left_of_its_time():
     with deadline(0.0), pytest.raises(httpcore.ReadTimeout):
         remaining(10.0)
     assert remaining() is None
+
+
+def test_a_proxy_that_speaks_socks_says_what_it_needs(rig, monkeypatch):
+    monkeypatch.setattr("providers.transport.deadline.find_spec", lambda name: None)
+    monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "")
+    with pytest.raises(UnavailableError, match=r"install httpx\[socks\]"):
+        rig().client.get("http://example.invalid/", bucket="aggr")

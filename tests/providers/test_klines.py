@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from providers.contract import Span
 from providers.datasets import premium_index, spot_taker_flow, taker_flow
 from providers.errors import BadAnswerError, BlockedError
-from providers.klines import RestCandles, interval_name, stamps
+from providers.families.klines import RestCandles, interval_name, stamps
 from tests.providers.asking import BTC, a_page, at, collected, ms, sources, vouched
 from tests.providers.recorded import NOW
 

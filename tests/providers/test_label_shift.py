@@ -12,7 +12,7 @@ from providers.contract import Page, Quality
 from providers.datasets import long_short_ratio
 from providers.datasets.open_interest import providers
 from providers.errors import BadAnswerError
-from providers.labels import (
+from providers.families.labels import (
     AT_LABEL,
     LATER,
     SWITCH,

@@ -9,13 +9,13 @@ import sys
 import pytest
 
 from providers.errors import ProviderError
-from providers.lease import LeaseError, lease
-from providers.store import STORE_FOLDER
+from providers.storage.lease import LeaseError, lease
+from providers.storage.store import STORE_FOLDER
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from providers.lease import lease
+from providers.storage.lease import lease
 with lease(Path(sys.argv[1]), "open_interest"):
     print("held", flush=True)
     time.sleep(60)

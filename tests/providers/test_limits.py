@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.errors import BannedError, RateLimitedError
-from providers.limits import BUCKETS, MARGIN, VENUES, Limiter
+from providers.transport.limits import BUCKETS, MARGIN, VENUES, Limiter
 
 START = pd.Timestamp("2026-10-01", tz="UTC")
 

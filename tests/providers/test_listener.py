@@ -18,11 +18,11 @@ from providers.datasets.bybit_liquidations import BybitLiquidations
 from providers.datasets.liquidations import BinanceLiquidations
 from providers.datasets.recorder_uptime import DATASET, uptime_row
 from providers.endpoints import Endpoints
-from providers.health import HealthLog, State
-from providers.history import empty, merge
-from providers.limits import utc_now
-from providers.listener import Listener
+from providers.live.health import HealthLog, State
+from providers.live.listener import Listener
 from providers.sources import Sources
+from providers.storage.history import empty, merge
+from providers.transport.limits import utc_now
 from tests.providers.recorded import recording
 
 BTC, ROSE = "BTC/USDT:USDT", "ROSE/USDT:USDT"
@@ -130,7 +130,7 @@ def test_liquidations_of_binance_become_rows():
 
 
 def test_bybit_is_told_what_to_send_and_pinged_in_its_words(monkeypatch):
-    monkeypatch.setattr("providers.listener.BATCH", timedelta(0))
+    monkeypatch.setattr("providers.live.listener.BATCH", timedelta(0))
 
     def talk(connection, it):
         it.heard.put(connection.recv())

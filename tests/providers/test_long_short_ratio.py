@@ -13,8 +13,8 @@ from providers.contract import Page, Span
 from providers.datasets.long_short_ratio import DATASET, ENTRY, providers
 from providers.endpoints import Endpoints
 from providers.errors import BadAnswerError
-from providers.history import RestatedError, merge
 from providers.sources import Sources
+from providers.storage.history import RestatedError, merge
 
 from .recorded import NOW, Recording, recording
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pandas as pd
 
-from providers.history import empty
-from providers.memory import Memory
+from providers.live.memory import Memory
+from providers.storage.history import empty
 from tests.providers.scripted import DATASET, DAY, HOUR, PAIR, START, rows
 
 LATER = START + 400 * HOUR

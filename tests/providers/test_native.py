@@ -10,9 +10,9 @@ from freqtrade.data.history import get_datahandler, load_pair_history
 from freqtrade.enums import CandleType, TradingMode
 
 from providers.contract import Bounds
-from providers.history import History
-from providers.intake import Outcome
-from providers.native import (
+from providers.storage.history import History
+from providers.storage.intake import Outcome
+from providers.storage.native import (
     SNAPSHOTS,
     Natives,
     VenueError,
@@ -20,7 +20,7 @@ from providers.native import (
     write_funding_rate,
     write_open_interest,
 )
-from providers.store import native_path, read_frame, write_frame
+from providers.storage.store import native_path, read_frame, write_frame
 from tests.providers.scripted import DATASET, NOW, PAIR, START
 
 MINUTE = timedelta(minutes=1)

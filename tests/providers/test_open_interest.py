@@ -16,7 +16,7 @@ from providers.contract import Page, Quality, Span
 from providers.datasets.open_interest import DATASET, ENTRY, providers
 from providers.endpoints import Endpoints
 from providers.errors import BadAnswerError, BadRequestError, NotFoundError, UnavailableError
-from providers.snapshots import KEPT
+from providers.families.snapshots import KEPT
 from providers.sources import Sources
 
 from .recorded import NOW, RECORDINGS, Recording, recording

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from providers import parsing
 from providers.contract import Page
 from providers.errors import BadAnswerError
-from providers.parsing import DEEPEST, instants, json_of, numbers, rows_of, written
+from providers.rows import parsing
+from providers.rows.parsing import DEEPEST, instants, json_of, numbers, rows_of, written
 from tests.providers.recorded import NOW, recording
 
 RECORDED = recording("binance_um/openInterestHist_1d_2020.json")

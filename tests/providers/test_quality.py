@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.archive_table import NUMBER, STAMP, columns_of
+from providers.archive.table import NUMBER, STAMP, columns_of
 from providers.contract import Bounds, Dataset, Page, Quality
 from providers.errors import BadAnswerError
-from providers.quality import vouch
+from providers.rows.quality import vouch
 from tests.providers.recorded import recording
 
 STEP = timedelta(minutes=5)

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from providers import recorder as recorder_module
 from providers.__main__ import main
 from providers.errors import DataMissingError
-from providers.feed import Feed
-from providers.store import STORE_FOLDER, read_dataset
-from providers.store_sink import StoreSink
+from providers.live import recorder as recorder_module
+from providers.live.feed import Feed
+from providers.live.store_sink import StoreSink
+from providers.storage.store import STORE_FOLDER, read_dataset
 from replay.client import Faults, running
 from replay.simulator.market import simulate
 from replay.simulator.spec import MarketSpec
@@ -187,8 +187,8 @@ def test_recovers_from_faults_by_itself_and_says_so_once(
     exchange, tmp_path, fault, state, monkeypatch, caplog
 ):
     """In this process, because the pauses of a source that fails are long."""
-    monkeypatch.setattr("providers.polls.FIRST_RETRY", timedelta(seconds=0.3))
-    monkeypatch.setattr("providers.http.FIRST_BACKOFF", 0.01)
+    monkeypatch.setattr("providers.live.polls.FIRST_RETRY", timedelta(seconds=0.3))
+    monkeypatch.setattr("providers.transport.http.FIRST_BACKOFF", 0.01)
     caplog.set_level("INFO")
     Faults(exchange).set({"path": BOOK, **fault})
     stop = threading.Event()
@@ -221,7 +221,7 @@ REFUSED = {
 def test_once_says_what_could_not_be_had(
     exchange, tmp_path, fault, state, requests, monkeypatch, caplog
 ):
-    monkeypatch.setattr("providers.http.FIRST_BACKOFF", 0.01)
+    monkeypatch.setattr("providers.transport.http.FIRST_BACKOFF", 0.01)
     monkeypatch.setattr("providers.__main__._stopped_by_signals", threading.Event)
     Faults(exchange).set({"path": KLINES, **fault})
     arguments = command(exchange, tmp_path, "--once", datasets=("taker_flow", "spot_taker_flow"))
@@ -250,7 +250,7 @@ def test_once_that_could_not_be_written_is_no_success(exchange, tmp_path, monkey
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("providers.history.History.add", full)
+    monkeypatch.setattr("providers.storage.history.History.add", full)
     arguments = command(exchange, tmp_path, "--once", datasets=("long_short_ratio",))
     assert main(arguments) == 1
     assert f"long_short_ratio of {BTC} was not written" in caplog.text

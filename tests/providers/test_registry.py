@@ -10,6 +10,7 @@ import pytest
 
 import providers.datasets
 from providers.contract import MARKET, Bounds, Scope, Span
+from providers.endpoints import Endpoints
 from providers.errors import DataMissingError
 from providers.registry import DATASETS, entry
 from tests.providers.asking import BTC, sources
@@ -146,3 +147,9 @@ def test_a_stranger_gets_the_list():
     ) as found:
         entry("")
     assert "did you mean" not in str(found.value)
+
+
+def test_one_address_for_all_may_end_in_a_slash():
+    ends = Endpoints.all_at("http://host:1/")
+    assert ends.binance_futures == "http://host:1"
+    assert ends.bybit_stream == "ws://host:1"

@@ -18,13 +18,13 @@ import pytest
 from providers.backfill import Backfill, Report
 from providers.contract import MARKET, Quality, Scope, Span
 from providers.endpoints import Endpoints
-from providers.history import History
-from providers.http import Bounds, HttpClient
-from providers.ledger import Ledger
-from providers.limits import Limiter
 from providers.registry import DATASETS
 from providers.sources import Entry, Sources
-from providers.store import read_frame, restated_path
+from providers.storage.history import History
+from providers.storage.ledger import Ledger
+from providers.storage.store import read_frame, restated_path
+from providers.transport.http import Bounds, HttpClient
+from providers.transport.limits import Limiter
 from replay.client import Faults, running
 from replay.faults import KINDS, MUTATIONS
 from replay.simulator import MarketSpec, simulate, write_market

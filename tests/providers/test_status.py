@@ -9,10 +9,10 @@ import pytest
 
 from providers.contract import MARKET, Quality, Scope
 from providers.errors import DataMissingError
-from providers.history import History, append_recording
 from providers.registry import DATASETS
 from providers.status import State, absent, duration_of, is_called, survey, words
-from providers.store import native_path, recording_folder, write_frame
+from providers.storage.history import History, append_recording
+from providers.storage.store import native_path, recording_folder, write_frame
 from tests.providers.scripted import (
     DATASET,
     DAY,

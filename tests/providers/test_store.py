@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from providers.errors import CorruptDataError, DataMissingError
-from providers.store import (
+from providers.storage.store import (
     file_stem,
     native_path,
     read_frame,

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from providers.errors import ProviderError
-from providers.history import History, RestatedError
-from providers.store import recording_folder
-from providers.store_sink import GATHER, StoreSink
+from providers.live.store_sink import GATHER, StoreSink
+from providers.storage.history import History, RestatedError
+from providers.storage.store import recording_folder
 from tests.providers.scripted import DATASET, HOUR, PAIR, START, Clock, rows
 
 LATER = START + 400 * HOUR

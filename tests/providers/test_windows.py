@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.contract import Span
-from providers.windows import milliseconds, windows
+from providers.families.windows import milliseconds, windows
 from tests.providers.asking import at, ms
 
 ORIGIN = at("2026-03-01")

@@ -11,7 +11,7 @@ import pandas as pd
 from fastapi import FastAPI
 
 from providers.contract import MARKET
-from providers.store import native_path, store_path, write_frame
+from providers.storage.store import native_path, store_path, write_frame
 
 START = pd.Timestamp("2026-01-05", tz="UTC")  # a Monday
 DAYS = 10

@@ -10,7 +10,7 @@ from itertools import pairwise
 import pandas as pd
 import pytest
 
-from providers.store import native_path, read_frame, store_path, write_frame
+from providers.storage.store import native_path, read_frame, store_path, write_frame
 from replay.app import create_app
 from replay.archive import zipped
 from replay.asof import Exchange

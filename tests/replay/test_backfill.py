@@ -11,10 +11,10 @@ import pytest
 from providers.backfill import Backfill
 from providers.contract import MARKET, Quality, Span
 from providers.endpoints import Endpoints
-from providers.http import HttpClient
 from providers.registry import DATASETS
 from providers.sources import Sources
-from providers.store import read_frame, store_path
+from providers.storage.store import read_frame, store_path
+from providers.transport.http import HttpClient
 from replay.client import Faults, running
 from replay.simulator import MarketSpec, simulate, write_market
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from providers.store import read_frame
+from providers.storage.store import read_frame
 from replay.client import Faults, running
 from replay.simulator import MarketSpec, simulate, write_market
 

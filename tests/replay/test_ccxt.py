@@ -4,7 +4,7 @@ import ccxt
 import pandas as pd
 import pytest
 
-from providers.store import native_path, read_frame
+from providers.storage.store import native_path, read_frame
 from replay.client import running
 from tests.replay.market import BTC, NOW
 

@@ -9,7 +9,7 @@ import sys
 import httpx
 import pytest
 
-from providers.store import native_path
+from providers.storage.store import native_path
 from replay.client import ReplayError, freqtrade_environment, running
 from tests.replay.market import BTC, NOW
 

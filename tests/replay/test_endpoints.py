@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from providers.store import native_path, read_frame, store_path, write_frame
+from providers.storage.store import native_path, read_frame, store_path, write_frame
 from replay.app import create_app
 from replay.asof import Exchange
 from replay.clock import FrozenClock

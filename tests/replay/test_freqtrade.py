@@ -15,7 +15,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from providers.store import native_path, read_frame
+from providers.storage.store import native_path, read_frame
 from replay.client import freqtrade_environment, running
 from tests.replay.market import BTC, ETH, NOW, START
 

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from providers.store import native_path, read_frame, store_path, write_frame
+from providers.storage.store import native_path, read_frame, store_path, write_frame
 from replay.app import create_app
 from replay.asof import Exchange
 from replay.clock import FrozenClock

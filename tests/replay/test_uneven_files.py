@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from providers.store import native_path, read_frame, write_frame
+from providers.storage.store import native_path, read_frame, write_frame
 from replay.app import create_app
 from replay.asof import Exchange
 from replay.clock import FrozenClock

@@ -6,7 +6,7 @@ import pytest
 
 from providers.errors import CorruptDataError, DataMissingError
 from providers.results import latest_result, read_market, read_result, read_simulation
-from providers.store import native_path, write_frame
+from providers.storage.store import native_path, write_frame
 
 
 def test_an_export_is_read_whole(export):

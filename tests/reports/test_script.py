@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from providers.store import native_path, write_frame
+from providers.storage.store import native_path, write_frame
 from tests.reports.builders import statistics
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "report.py"

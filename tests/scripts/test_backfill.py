@@ -9,9 +9,9 @@ import pytest
 
 from providers.contract import MARKET, Bounds, Scope
 from providers.errors import BlockedError, UnavailableError
-from providers.history import History
-from providers.lease import lease
-from providers.store import native_path, read_dataset, read_frame
+from providers.storage.history import History
+from providers.storage.lease import lease
+from providers.storage.store import native_path, read_dataset, read_frame
 from scripts import backfill
 from tests.providers.recorded import Recording, recording
 from tests.providers.scripted import DATASET, DAY, OTHER, PAIR, START, Clock, Scripted, entry

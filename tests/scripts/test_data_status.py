@@ -6,8 +6,8 @@ import re
 import pandas as pd
 import pytest
 
-from providers.history import History
-from providers.store import native_path, write_frame
+from providers.storage.history import History
+from providers.storage.store import native_path, write_frame
 from scripts import data_status
 from tests.providers.scripted import DATASET, DAY, HOUR, NOW, OTHER, PAIR, START, entry, rows
 

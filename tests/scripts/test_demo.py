@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from providers.store import native_path
+from providers.storage.store import native_path
 from tests.engine.bot import ROOT, TIMERANGE
 from tests.engine.conftest import simulated  # noqa: F401 - the same small market
 

@@ -2,7 +2,7 @@ from argparse import ArgumentParser
 
 import pytest
 
-from providers.store import native_path, read_frame
+from providers.storage.store import native_path, read_frame
 from replay.simulator import NOTE, cli
 
 

@@ -8,7 +8,7 @@ import pytest
 from providers.contract import MARKET
 from providers.errors import ProviderError
 from providers.registry import DATASETS
-from providers.store import native_path, read_frame, store_path, write_frame
+from providers.storage.store import native_path, read_frame, store_path, write_frame
 from replay.simulator import NOTE, Market, is_current, simulate, write_market
 from replay.simulator.write import MANIFEST, VERSION, read_manifest
 

@@ -10,9 +10,9 @@ import pytest
 from freqtrade.enums import RunMode
 
 from providers.endpoints import Endpoints
-from providers.http import HttpClient
-from providers.limits import utc_now
-from providers.memory import Memory
+from providers.live.memory import Memory
+from providers.transport.http import HttpClient
+from providers.transport.limits import utc_now
 from regimekit.hooks import feed as hook
 from regimekit.hooks.feed import LiveFeed, LiveRows, endpoints_of
 from regimekit.hooks.inputs import MarketInputs

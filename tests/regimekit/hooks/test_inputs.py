@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from providers.store import store_path, write_frame
+from providers.storage.store import store_path, write_frame
 from regimekit.hooks.inputs import MarketInputs
 from regimekit.pipeline import analyze
 from regimekit.schema import Availability

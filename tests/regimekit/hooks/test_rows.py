@@ -5,7 +5,7 @@ import os
 import pandas as pd
 import pytest
 
-from providers.store import store_path, write_frame
+from providers.storage.store import store_path, write_frame
 from regimekit.hooks import rows as module
 from regimekit.hooks.rows import StoreRows
 from tests.derivatives import taker_flow_rows

@@ -1,0 +1,1 @@
+"""Binance's public archive: listing, download, cache, and files as columns."""

@@ -1,0 +1,1 @@
+"""Sources that serve several datasets in one shape: candles, metrics, snapshots, streams."""

@@ -1,0 +1,1 @@
+"""Data that stay fresh: polls, streams, and where their rows go."""

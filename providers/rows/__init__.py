@@ -1,0 +1,1 @@
+"""How a page becomes rows that can be relied on."""

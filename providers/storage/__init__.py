@@ -1,0 +1,1 @@
+"""Data on disk: paths, atomic writes, append-only history, Freqtrade's own files."""
