@@ -213,9 +213,8 @@ class HttpClient:
     def _heed_weight(self, bucket: str, used: str) -> None:
         """Leave the rest of the minute to Freqtrade, which shares the address."""
         limit = WEIGHT_PER_MINUTE.get(bucket)
-        told = (
-            used.isascii() and used.isdigit()
-        )  # int() refuses a superscript, which is a digit too
+        # int() refuses a superscript, which is a digit too
+        told = used.isascii() and used.isdigit()
         if limit is None or not told or int(used[:9]) <= FULL * limit:
             return
         next_minute = self.now().floor("min") + timedelta(minutes=1)
