@@ -75,6 +75,7 @@ def _backfill(options: argparse.Namespace, client: Client, out: Console) -> int:
         archive_cache=options.archive_cache or options.datadir / STORE_FOLDER / ".archive",
         keys=os.environ,
         flow_step=step_of(options.flow_timeframe),
+        verify_labels=options.verify_labels == "all",
     )
     questions = list(Backfill(options.datadir, sources).plan(entries, pairs, span))
     if options.dry_run:
@@ -214,6 +215,13 @@ def _parser() -> argparse.ArgumentParser:
         "--archive-cache", type=Path, metavar="DIR",
         help="where downloaded archive files stay (default: within the data folder)",
     )  # fmt: skip
+    parser.add_argument(
+        "--verify-labels",
+        choices=("sample", "all"),
+        default="sample",
+        help="compare the labels of archived open interest with mark prices: around their switch "
+        "and once a month, or on every day at the cost of a second download (default: %(default)s)",
+    )
     parser.add_argument(
         "--base-url", metavar="URL", help="send every request to one server, a replay for example"
     )

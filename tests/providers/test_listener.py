@@ -224,16 +224,18 @@ def test_a_refused_subscription_is_no_uptime():
 
 def test_a_peer_that_answers_no_pings_is_no_uptime():
     """The connection stands, as far as TCP can tell, but nobody is there."""
-    connected = threading.Event()
+
+    def fall_deaf(connection, request):
+        connection.protocol.receive_data = lambda data: None
 
     def talk(connection, it):
-        connection.protocol.receive_data = lambda data: None
-        connected.set()
         connection.send(BINANCE[0])
         time.sleep(0.5)
 
-    with venue(talk) as it, listening(BinanceLiquidations, it.url) as (_, sink):
-        assert connected.wait(5)
+    with (
+        venue(talk, process_request=fall_deaf) as it,
+        listening(BinanceLiquidations, it.url) as (_, sink),
+    ):
         sink.wait_for(f"liquidations {BTC}", 1)
         time.sleep(0.2)
         assert "recorder_uptime MARKET" not in sink.frames

@@ -267,3 +267,18 @@ def test_the_real_registry_lists_every_dataset_and_fetches_a_recorded_answer(tmp
     frame = read_dataset(tmp_path, "fear_greed", MARKET)
     assert frame["date"].iloc[-1] == now.floor("D")
     assert frame["known_at"].iloc[-1] == now.floor("D") + timedelta(hours=1)
+
+
+@pytest.mark.parametrize(("arguments", "all_of_them"), [((), False), (("all",), True)])
+def test_how_many_labels_are_verified_reaches_the_sources(script, arguments, all_of_them):
+    told = []
+    hourly = backfill.DATASETS["hourly"]
+
+    def providers(sources):
+        told.append(sources.verify_labels)
+        return hourly.providers(sources)
+
+    backfill.DATASETS["hourly"] = replace(hourly, providers=providers)
+    option = ["--verify-labels", *arguments] if arguments else []
+    assert script("--datasets", "hourly", *option)[0] == 0
+    assert set(told) == {all_of_them}
