@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
+from providers.command_line import wanted_pairs
 from providers.endpoints import Endpoints
-from providers.errors import DataMissingError, ProviderError
+from providers.errors import ProviderError
 from providers.families.klines import step_of
 from providers.live.feed import interruptible
 from providers.live.recorder import Recorder, recorder_of
-from providers.pairs import listed_pairs, perpetuals
 from providers.registry import DATASETS
 from providers.sources import Sources
 from providers.transport.http import Bounds, HttpClient
@@ -96,7 +96,7 @@ def _record(arguments: argparse.Namespace) -> int:
         )
         recorder = recorder_of(
             arguments.datasets,
-            _pairs(arguments),
+            wanted_pairs(arguments.pairs, arguments.config),
             arguments.datadir,
             sources,
             every={"order_book": arguments.book_every} if arguments.book_every else None,
@@ -107,18 +107,6 @@ def _record(arguments: argparse.Namespace) -> int:
             return 1 if recorder.once() else 0
         recorder.run(lambda: _say_ready(recorder))
     return 0
-
-
-def _pairs(arguments: argparse.Namespace) -> tuple[str, ...]:
-    if arguments.pairs:
-        return perpetuals(arguments.pairs)
-    from freqtrade.configuration.load_config import load_from_files  # noqa: PLC0415 - slow
-    from freqtrade.exceptions import FreqtradeException  # noqa: PLC0415
-
-    try:
-        return listed_pairs(load_from_files([str(arguments.config)]))
-    except FreqtradeException as error:
-        raise DataMissingError(f"{error}; name the pairs with --pairs") from error
 
 
 def _seconds(text: str) -> timedelta:

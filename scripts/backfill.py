@@ -20,11 +20,11 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # a checkout need not be installed
 
 from providers.backfill import Backfill, pairs_of  # noqa: E402
+from providers.command_line import instant, wanted_pairs  # noqa: E402
 from providers.contract import Client, Span  # noqa: E402
 from providers.endpoints import Endpoints  # noqa: E402
 from providers.errors import DataMissingError, ProviderError  # noqa: E402
 from providers.families.klines import step_of  # noqa: E402
-from providers.pairs import listed_pairs, perpetuals  # noqa: E402
 from providers.progress import (  # noqa: E402
     Shown,
     plan_table,
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None, client: Client | None = None) -
 
 def _backfill(options: argparse.Namespace, client: Client, out: Console) -> int:
     entries = _entries(options, out)
-    pairs = _pairs(options)
+    pairs = wanted_pairs(options.pairs, options.config)
     span = _span(options, client.now())
     sources = Sources(
         client,
@@ -126,18 +126,6 @@ def _entries(options: argparse.Namespace, out: Console) -> list[Entry]:
     return [it for name, it in DATASETS.items() if name in names]
 
 
-def _pairs(options: argparse.Namespace) -> tuple[str, ...]:
-    if options.pairs:
-        return perpetuals(options.pairs)
-    from freqtrade.configuration.load_config import load_from_files  # noqa: PLC0415 - slow
-    from freqtrade.exceptions import FreqtradeException  # noqa: PLC0415
-
-    try:
-        return listed_pairs(load_from_files([str(options.config)]))
-    except FreqtradeException as error:
-        raise DataMissingError(f"{error}; name the pairs with --pairs") from error
-
-
 def _span(options: argparse.Namespace, now: pd.Timestamp) -> Span:
     end = min(options.until or now, now)
     start = options.since if options.since is not None else (end - SINCE).floor("D")
@@ -159,18 +147,6 @@ def _settle_venue(options: argparse.Namespace, entries: Sequence[Entry], out: Co
             out.print(f"Set aside: {path}", markup=False)
 
 
-def _instant(text: str) -> pd.Timestamp:
-    try:
-        stamp = pd.Timestamp(text)
-    except ValueError:
-        stamp = pd.NaT
-    if pd.isna(stamp):  # as of an empty shell variable
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no date; write 2023-01-01 or 2023-01-01T12:00"
-        )
-    return stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="backfill",
@@ -190,10 +166,10 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--list", action="store_true", help="print all datasets and end")
     parser.add_argument(
-        "--since", type=_instant, metavar="DATE", help="from this day, UTC (default: two years ago)"
+        "--since", type=instant, metavar="DATE", help="from this day, UTC (default: two years ago)"
     )
     parser.add_argument(
-        "--until", type=_instant, metavar="DATE", help="up to this day, UTC (default: now)"
+        "--until", type=instant, metavar="DATE", help="up to this day, UTC (default: now)"
     )
     parser.add_argument(
         "--datadir", type=Path, default=DATADIR, metavar="DIR",

@@ -19,6 +19,7 @@ from rich.table import Table
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # a checkout need not be installed
 
+from providers.command_line import instant  # noqa: E402
 from providers.errors import DataMissingError, ProviderError  # noqa: E402
 from providers.registry import DATASETS  # noqa: E402
 from providers.status import Series, State, absent, is_called, survey, words  # noqa: E402
@@ -120,18 +121,6 @@ def _lane(series: Series) -> Lane:
     )
 
 
-def _instant(text: str) -> pd.Timestamp:
-    try:
-        stamp = pd.Timestamp(text)
-    except ValueError:
-        stamp = pd.NaT
-    if pd.isna(stamp):  # as of an empty shell variable
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no date; write 2026-03-01 or 2026-03-01T12:00"
-        )
-    return stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="data_status",
@@ -149,7 +138,7 @@ def _parser() -> argparse.ArgumentParser:
         help="only these: open_interest, for example, or futures for futures-15m and its like",
     )  # fmt: skip
     parser.add_argument(
-        "--at", type=_instant, metavar="TIME", help="judge ages as of this time, UTC (default: now)"
+        "--at", type=instant, metavar="TIME", help="judge ages as of this time, UTC (default: now)"
     )
     parser.add_argument(
         "--require", nargs="+", default=[], metavar="NAME",

@@ -44,7 +44,7 @@ LAYERS = {  # the longest matching path counts
     # The one hook that has the network asked: it hands the asking to threads of `providers`.
     "regimekit/hooks/feed.py": Layer(("regimekit", "providers"), freqtrade=True),
     # The command line may take its pairs from Freqtrade's layered config, which only it can read.
-    "providers/__main__.py": Layer(("providers",), freqtrade=True),
+    "providers/command_line.py": Layer(("providers",), freqtrade=True),
     "providers": Layer(("providers", "regimekit.schema"), freqtrade=False),
     "replay": Layer(("replay", "providers", "regimekit.schema"), freqtrade=False),
     "user_data/strategies": Layer(("regimekit",), freqtrade=True),
@@ -161,7 +161,7 @@ RIGHT = {
     "regimekit/hooks/base.py": "from freqtrade.strategy import IStrategy\nfrom pathlib import Path",
     "regimekit/hooks/inputs.py": "from providers.storage.store import read_frame",
     "regimekit/hooks/feed.py": "from providers.live.feed import Feed",
-    "providers/__main__.py": "from freqtrade.configuration import load_config",
+    "providers/command_line.py": "from freqtrade.configuration import load_config",
     "providers/storage/store.py": "import os\nfrom regimekit.schema import Side",
     "replay/app.py": "import fastapi\nfrom providers.storage.store import read_frame",
     "user_data/strategies/X.py": "from regimekit.hooks.base import PackStrategy",

@@ -197,7 +197,7 @@ def test_what_is_no_date_is_refused_before_anything_is_asked(script, capsys, tex
     with pytest.raises(SystemExit) as ended:
         script("--datasets", "hourly", "--until", text)
     assert ended.value.code == 2
-    assert f"{text!r} is no date; write 2023-01-01" in capsys.readouterr().err
+    assert f"{text!r} is no date; write 2026-03-01" in capsys.readouterr().err
 
 
 def test_a_server_of_ones_own_is_left_out_until_it_is_named(monkeypatch, tmp_path, capsys):
