@@ -9,6 +9,7 @@ DATADIR   ?=
 TIMERANGE ?=
 PROFILE   ?=
 DEMO_ARGS ?=
+ABLATE_ARGS ?=
 
 .DEFAULT_GOAL := help
 
@@ -20,7 +21,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
-.PHONY: help venv demo test lint bench serve serve-live ui lock clean
+.PHONY: help venv demo ablate test lint bench serve serve-live ui profiles lock clean
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -29,6 +30,9 @@ venv: $(VENV)/.installed ## Create the virtual environment from the lock file
 demo: $(VENV)/.installed ## Backtest RegimeRouter and write an HTML report [DATADIR= TIMERANGE= PROFILE=]
 	$(BIN)/python scripts/demo.py $(if $(DATADIR),--datadir "$(DATADIR)") \
 	  $(if $(TIMERANGE),--timerange $(TIMERANGE)) $(if $(PROFILE),--profile $(PROFILE)) $(DEMO_ARGS)
+
+ablate: $(VENV)/.installed ## Compare the strategy without each of its parts [ABLATE_ARGS=]
+	$(BIN)/python scripts/ablate.py $(ABLATE_ARGS)
 
 test: $(VENV)/.installed ## Run the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
@@ -56,6 +60,9 @@ ui: $(VENV)/.installed ## Start FreqUI's server on loopback with a fresh passwor
 	FREQTRADE__API_SERVER__PASSWORD=$$password \
 	FREQTRADE__API_SERVER__JWT_SECRET_KEY=$$($(BIN)/python -c "import secrets; print('k' + secrets.token_urlsafe(40))") \
 	$(BIN)/freqtrade webserver $(UI_ARGS)
+
+profiles: $(VENV)/.installed ## Write config/profiles/conservative.json from the settings
+	$(BIN)/python scripts/profiles.py
 
 lock: $(VENV)/.installed ## Refresh the lock file from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \

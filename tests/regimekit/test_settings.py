@@ -11,6 +11,8 @@ import pytest
 import rapidjson
 
 from regimekit.settings import PROFILES, SECTIONS, Settings, SettingsError, settings_from
+from regimekit.settings.overlay import conservative_overlay
+from tests.described import DESCRIBED
 
 
 def overlay(repository: Path, profile: str) -> dict[str, Any]:
@@ -22,6 +24,11 @@ def overlay(repository: Path, profile: str) -> dict[str, Any]:
 
 def test_the_defaults_are_the_conservative_profile(repository):
     assert overlay(repository, "conservative") == asdict(Settings())
+
+
+def test_the_shipped_file_is_what_the_settings_declare(repository):
+    shipped = (repository / "config" / "profiles" / "conservative.json").read_text()
+    assert shipped == conservative_overlay(), "run `make profiles`"
 
 
 def test_no_settings_are_the_defaults():
@@ -48,6 +55,10 @@ def test_classic_is_what_was_first_measured(repository):
     assert classic.risk.base_fraction == 0.15
     assert classic.exits.break_even_r == 1.0
     assert classic.exits.trail_atr == 1.5
+    for name, values in DESCRIBED.items():
+        for setting in values.keys() - {"min_stop", "break_even_r", "trail_atr"}:
+            measured = getattr(getattr(classic, name), setting)
+            assert measured == values[setting], f"{name}.{setting}"
 
 
 WRONG = {
@@ -62,7 +73,7 @@ WRONG = {
     "too much": ({"risk": {"equity_at_risk": 5}}, "equity_at_risk is 5", "0.0001 to 0.05"),
     "too little": ({"exits": {"min_stop": 0}}, "regimekit.exits.min_stop is 0", "0.001 to 0.2"),
     "NaN": ({"exits": {"min_stop": math.nan}}, "min_stop is nan", "0.001 to 0.2"),
-    "infinite": ({"exits": {"trail_atr": math.inf}}, "trail_atr is inf", "0.8 to 10"),
+    "infinite": ({"exits": {"trail_atr": math.inf}}, "trail_atr is inf", "0.8 to 40"),
     "NaN for a whole number": (
         {"momentum": {"cross_bars": math.nan}},
         "cross_bars is nan",
@@ -85,6 +96,14 @@ WRONG = {
     "ADX order": ({"regime": {"adx_leave": 30}}, "adx_leave is 30, above adx_enter", "lower"),
     "ATR order": ({"regime": {"volatile_leave": 2}}, "volatile_leave is 2, above", "raise"),
     "drawdown order": ({"risk": {"drawdown_start": 0.3}}, "drawdown_start is 0.3, above", "lower"),
+    "a day that is none": (
+        {"gates": {"drawdown_since": "yesterday"}},
+        "drawdown_since is 'yesterday'",
+        "YYYY-MM-DD",
+    ),
+    "a number for a day": ({"gates": {"drawdown_since": 2026}}, "is 2026", "expected a text"),
+    "squeeze order": ({"squeeze": {"leave_z": 3}}, "leave_z is 3, above extreme_z", "lower"),
+    "adaptive order": ({"adaptive": {"window": 5}}, "least_trades is 8, above window", "raise"),
     "stop order": ({"exits": {"min_stop": 0.2}}, "min_stop is 0.2, above max_stop", "raise"),
 }
 
@@ -110,7 +129,7 @@ def test_every_default_lies_in_its_range_and_every_range_is_one():
         for item in fields(section):
             if item.metadata["choices"]:
                 assert item.default in item.metadata["choices"]
-            else:
+            elif not isinstance(item.default, str):
                 low, high = item.metadata["low"], item.metadata["high"]
                 assert low <= item.default <= high, f"{name}.{item.name}"
                 assert low < high
@@ -130,6 +149,7 @@ ORDERED = {
     *("drawdown_start", "drawdown_full", "min_stop", "max_stop"),
     *("ema_fast", "ema_mid", "ema_slow", "macd_fast", "macd_slow"),
     *("trend_ema_fast", "trend_ema_slow"),
+    *("leave_z", "extreme_z", "least_trades", "window"),
 }
 
 
