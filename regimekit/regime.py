@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from regimekit.schema import Regime
 from regimekit.settings import RegimeSettings
@@ -62,6 +63,14 @@ def classify(adx: pd.Series, atr_ratio: pd.Series, settings: RegimeSettings) -> 
         int(Regime.RANGING),
     )
     return pd.Series(codes.astype(np.int8), index=adx.index)
+
+
+def age(regime: NDArray[np.int8]) -> NDArray[np.int32]:
+    """Return for how many bars each bar's regime has lasted, 0 on the bar on which it changed."""
+    position = np.arange(len(regime), dtype=np.int32)
+    changed = np.ones(len(regime), dtype=bool)
+    changed[1:] = regime[1:] != regime[:-1]
+    return position - np.maximum.accumulate(np.where(changed, position, 0))
 
 
 def confirm(regime: pd.Series, adx_4h: pd.Series, *, least_adx: float) -> pd.Series:

@@ -59,6 +59,43 @@ class Positioning(IntEnum):
     NEW_LONGS = 2  # price up, open interest up
 
 
+class Gate(IntEnum):
+    """What can refuse an entry, in the order in which it is asked; NONE refused nothing.
+
+    Up to CONFIDENCE they are columns, decided at a candle's close; those after it are asked just
+    before the order.
+    """
+
+    NONE = 0
+    INPUTS = 1  # a required input is missing or stale
+    DIRECTION = 2  # the higher timeframes oppose
+    FUNDING = 3  # funding is missing
+    SQUEEZE = 4  # the side is crowded and may be squeezed, or open interest is missing
+    REGIME_WAIT = 5  # the regime has only just changed
+    STOP = 6  # the stop would lie too far away
+    CONFIDENCE = 7  # filters took the confidence that the signal had
+    ANALYSIS = 8  # the last closed candle has not been analyzed
+    SIGNAL = 9  # it does not signal this side
+    EXIT_CANDLE = 10  # the pair's last exit fell in this candle
+    COOLDOWN = 11  # too soon after the pair's last trade
+    CANDLE = 12  # too many entries within this candle
+    HOUR = 13  # too many entries within an hour
+    DAY = 14  # too many entries within a day
+    SAME_DIRECTION = 15  # too many open trades on this side
+    DAILY_LOSS = 16  # too much was lost today
+    DRAWDOWN = 17  # too much was lost from the peak
+    TOTAL_RISK = 18  # too much would be lost if every stop were hit
+    REWARD = 19  # the price has used up too much of the target
+    ORDER_BOOK = 20  # the order book is against it, or missing
+    NEWS = 21  # news are against it, or missing
+    ADAPTIVE = 22  # the sub-strategy's recent results ask for more confidence
+
+    @property
+    def label(self) -> str:
+        """Return the lower-case name used in ledgers and reports."""
+        return self.name.lower()
+
+
 # The sub-strategy that a regime selects.
 ROUTES: dict[Regime, SubStrategy] = {
     Regime.RANGING: SubStrategy.MEAN_REVERSION,

@@ -12,6 +12,9 @@ from typing import Any, Self
 from regimekit.schema import Side
 from regimekit.settings import ExitSettings
 
+# Closer than this a trail is hit by noise.
+LEAST_TRAIL_ATR = 0.8
+
 
 @dataclass(frozen=True, slots=True)
 class ExitPlan:
@@ -31,6 +34,10 @@ class ExitPlan:
         Reaching the first moves the stop to the second, which pays the fees.
     trail : float
         Distance of the trailing stop from the best price; 0 when the target closes the trade.
+    least_trail : float
+        The trail is never closer than this, whatever the market asks for.
+    squeeze_trail : float
+        Distance from the best price while the trade's side may be squeezed; 0 leaves it alone.
     regime, sub_strategy : str
         Why the trade was opened.
     confidence : float
@@ -46,6 +53,8 @@ class ExitPlan:
     break_even_trigger: float
     break_even_stop: float
     trail: float
+    least_trail: float
+    squeeze_trail: float
     regime: str
     sub_strategy: str
     confidence: float
@@ -60,14 +69,25 @@ class ExitPlan:
         """Return the gain at `price` in R, before fees."""
         return self.side.sign * (price - self.entry) / self.risk
 
-    def stop_at(self, best: float) -> float:
-        """Return the stop once `best` (highest for a long, lowest for a short) was reached."""
+    def stop_at(self, best: float, *, factor: float = 1.0, squeezed: bool = False) -> float:
+        """Return the stop once `best` (highest for a long, lowest for a short) was reached.
+
+        Parameters
+        ----------
+        factor : float
+            On the width of the trail, from `trail_factor`; NaN leaves it alone.
+        squeezed : bool
+            Whether this side may be squeezed now, which trails the trade from wherever it is.
+        """
         sign = self.side.sign
         stop = self.stop
         if sign * (best - self.break_even_trigger) >= 0:
             stop = _tighter(sign, stop, self.break_even_stop)
         if self.trail > 0 and sign * (best - self.target) >= 0:
-            stop = _tighter(sign, stop, best - sign * self.trail)
+            width = max(self.trail * factor, self.least_trail) if factor > 0 else self.trail
+            stop = _tighter(sign, stop, best - sign * width)
+        if squeezed and self.squeeze_trail > 0:
+            stop = _tighter(sign, stop, best - sign * self.squeeze_trail)
         return stop
 
     def tightens(self, placed: float, stop: float) -> bool:
@@ -83,7 +103,9 @@ class ExitPlan:
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Read what `to_dict` wrote; ValueError when it is not a usable plan."""
         try:
-            numbers = {item.name: values[item.name] for item in fields(cls)}
+            # Plans of an earlier version know nothing of these two; their trail gets no closer.
+            known = {"least_trail": values["trail"], "squeeze_trail": 0.0, **values}
+            numbers = {item.name: known[item.name] for item in fields(cls)}
             side = Side(numbers.pop("side"))
             for name in ("confidence", "atr"):
                 numbers[name] = math.nan if numbers[name] is None else float(numbers[name])
@@ -91,7 +113,7 @@ class ExitPlan:
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"stored exit plan is damaged: {error!r}") from error
         prices = (plan.entry, plan.stop, plan.target, plan.break_even_trigger, plan.break_even_stop)
-        for price in (*prices, plan.trail):
+        for price in (*prices, plan.trail, plan.least_trail, plan.squeeze_trail):
             if not (isinstance(price, int | float) and math.isfinite(price)):
                 raise ValueError(f"stored exit plan has a price that is not a number: {values}")
         if not side.sign * (plan.entry - plan.stop) > 0:
@@ -108,6 +130,7 @@ def plan_exit(
     atr: float,
     fee: float,
     settings: ExitSettings,
+    squeeze_atr: float = 0.0,
     regime: str = "unknown",
     sub_strategy: str = "unknown",
     confidence: float = math.nan,
@@ -124,6 +147,8 @@ def plan_exit(
     fee : float
         Fee that the entry paid, as a fraction of notional. Break-even pays it twice, and never less
         than `taker_fee`, because a stop is a market order.
+    squeeze_atr : float
+        Width of the trail in ATR while the side may be squeezed; 0 leaves the trade alone.
     """
     sign = side.sign
     if not (math.isfinite(entry) and math.isfinite(stop_distance) and 0 < stop_distance < entry):
@@ -134,6 +159,12 @@ def plan_exit(
     break_even = (
         entry * (1 + fee) / (1 - fee) if side is Side.LONG else entry * (1 - fee) / (1 + fee)
     )
+    known = 0 < atr < math.inf  # NaN fails too
+
+    def trail(width: float) -> float:
+        """Return `width` ATR; without an ATR the stop says how far prices move."""
+        return width * atr if known else stop_distance
+
     return ExitPlan(
         side=side,
         entry=entry,
@@ -142,19 +173,15 @@ def plan_exit(
         # Never a trigger inside the fees: the stop would lie beyond the price that moved it.
         break_even_trigger=entry
         + sign * max(settings.break_even_r * stop_distance, abs(break_even - entry)),
-        break_even_stop=break_even,
-        trail=_trail(stop_distance, atr, settings),
+        break_even_stop=break_even if settings.break_even else entry - sign * stop_distance,
+        trail=trail(settings.trail_atr) if settings.hybrid_trail else 0.0,
+        least_trail=trail(LEAST_TRAIL_ATR),
+        squeeze_trail=trail(max(squeeze_atr, LEAST_TRAIL_ATR)) if squeeze_atr > 0 else 0.0,
         regime=regime,
         sub_strategy=sub_strategy,
         confidence=confidence,
         atr=atr,
     )
-
-
-def _trail(stop_distance: float, atr: float, settings: ExitSettings) -> float:
-    if not settings.hybrid_trail:
-        return 0.0
-    return settings.trail_atr * atr if 0 < atr < math.inf else stop_distance  # NaN fails too
 
 
 def _tighter(sign: int, one: float, other: float) -> float:

@@ -25,6 +25,11 @@ class Decision(NamedTuple):
     target_rr: float
     atr: float
     inputs_ok: bool
+    close: float
+    squeeze_risk: float
+    trail_factor: float
+    decay_long: bool
+    decay_short: bool
 
     def confidence(self, side: Side) -> float:
         """Return the confidence of `side` after all filters."""

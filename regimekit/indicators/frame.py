@@ -25,10 +25,11 @@ def indicator_columns(candles: pd.DataFrame, periods: IndicatorSettings = DEFAUL
 
     Returns
     -------
-    DataFrame, shape (n_bars, 20)
+    DataFrame, shape (n_bars, 21)
         Indexed like `candles`; each column causal. ``atr``, EMAs, ``support``/``resistance`` in
-        price units; ``adx`` and RSIs 0..100; ``bb_percent`` 0 at the lower and 1 at the upper
-        Bollinger band; the rest unit-free.
+        price units; ``adx`` and RSIs 0..100; ``atr_rank`` 0 where ATR as a share of price is the
+        lowest of its window, 1 where it is the highest; ``bb_percent`` 0 at the lower and 1 at the
+        upper Bollinger band; the rest unit-free.
     """
     open_, high, low, close = (candles[name] for name in ("open", "high", "low", "close"))
     volume = candles["volume"]
@@ -52,6 +53,7 @@ def indicator_columns(candles: pd.DataFrame, periods: IndicatorSettings = DEFAUL
         {
             "atr": atr,
             "atr_ratio": atr / talib.SMA(atr, timeperiod=periods.atr_average),
+            "atr_rank": _rank(atr / close, periods.atr_rank),
             "adx": talib.ADX(high, low, close, timeperiod=periods.adx),
             "ema_fast": talib.EMA(close, timeperiod=periods.ema_fast),
             "ema_mid": talib.EMA(close, timeperiod=periods.ema_mid),
@@ -73,6 +75,11 @@ def indicator_columns(candles: pd.DataFrame, periods: IndicatorSettings = DEFAUL
         },
         index=candles.index,
     )
+
+
+def _rank(values: pd.Series, bars: int) -> pd.Series:
+    """Rank each value among the last `bars`, itself included, from 0 to 1."""
+    return (values.rolling(bars).rank() - 1.0) / (bars - 1.0)
 
 
 def trend_columns(candles: pd.DataFrame, periods: IndicatorSettings = DEFAULTS) -> pd.DataFrame:

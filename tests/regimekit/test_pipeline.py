@@ -12,28 +12,34 @@ from hypothesis import strategies as st
 from regimekit.frames import with_columns
 from regimekit.pipeline import analyze
 from regimekit.schema import Availability, Regime
-from regimekit.settings import (
-    BreakoutSettings,
-    ExitSettings,
-    FilterSettings,
-    MeanReversionSettings,
-    MomentumSettings,
-    Settings,
-)
+from regimekit.settings import Settings
 from tests.derivatives import open_interest_rows, taker_flow_rows
+from tests.described import described
 from tests.markets import POISONS, Market, known_by, market, markets, poisoned
 
 BARS = 200
 CANDLE = timedelta(minutes=15)
 
-# So little confidence needed that a short market has entries of all kinds, and every rule the
-# same upside down: no margin relative to price, funding thresholds of one size.
-EAGER = Settings(
-    momentum=MomentumSettings(momentum_min_confidence=0.3),
-    mean_reversion=MeanReversionSettings(mean_reversion_min_confidence=0.2),
-    breakout=BreakoutSettings(breakout_min_confidence=0.2, break_margin=0.0),
-    filters=FilterSettings(funding_crowded_long=0.0005, funding_crowded_short=-0.0005),
-    exits=ExitSettings(max_stop=0.4),
+# So little confidence needed that a short market has entries of all kinds, so little crowding that
+# it has squeezes, and every rule the same upside down: no margin relative to price, funding
+# thresholds of one size.
+EAGER = described(
+    trade_history=False,
+    indicators={"atr_rank": 20},
+    momentum={"momentum_min_confidence": 0.3},
+    mean_reversion={"mean_reversion_min_confidence": 0.2},
+    breakout={"breakout_min_confidence": 0.2, "break_margin": 0.0},
+    filters={"funding_crowded_long": 0.0005, "funding_crowded_short": -0.0005},
+    inputs={"open_interest_z_bars": 16, "funding_z_days": 2.0},
+    squeeze={
+        "compression_rank": 0.9,
+        "memory_bars": 96,
+        "build_up_z": 0.5,
+        "extreme_z": 1.0,
+        "leave_z": 0.5,
+        "bonus": 0.05,
+    },
+    exits={"max_stop": 0.4, "volatility_trail": True, "decay_bars": 2},
 )
 
 
@@ -41,7 +47,9 @@ def decide(shown: Market, chosen: Settings = EAGER) -> pd.DataFrame:
     return analyze(shown.candles, shown.higher, shown.funding, chosen, timeframe=CANDLE)
 
 
-def decide_with_all(shown: Market, of: Market | None = None) -> pd.DataFrame:
+def decide_with_all(
+    shown: Market, of: Market | None = None, chosen: Settings = EAGER
+) -> pd.DataFrame:
     """Decide `shown` with the open interest and taker flow that `of` had known by its end."""
     of, known = of or shown, shown.closes_at.iloc[-1]
     interest = open_interest_rows(of)
@@ -50,7 +58,7 @@ def decide_with_all(shown: Market, of: Market | None = None) -> pd.DataFrame:
         shown.candles,
         shown.higher,
         shown.funding,
-        EAGER,
+        chosen,
         timeframe=CANDLE,
         open_interest=interest[interest["date"] < known],
         **{name: rows[rows["known_at"] < known] for name, rows in flows.items()},
@@ -81,12 +89,30 @@ INFORMATION = [
 ]
 
 
+def without_information(decided: pd.DataFrame) -> pd.DataFrame:
+    told = [*INFORMATION, *(name for name in decided if name.startswith("squeeze_"))]
+    return decided.drop(columns=told)
+
+
 @settings(max_examples=10)
 @given(markets(BARS))
-def test_open_interest_and_taker_flow_decide_nothing(shown):
+def test_without_the_squeeze_filter_open_interest_and_taker_flow_decide_nothing(shown):
+    off = replace(EAGER, squeeze=replace(EAGER.squeeze, enabled=False))
+    plain, informed = decide(shown, off), decide_with_all(shown, chosen=off)
+    assert (informed["squeeze_risk"].abs() == 1).any()
+    assert_same(without_information(informed), without_information(plain))
+
+
+@settings(max_examples=10)
+@given(markets(BARS))
+def test_a_squeeze_refuses_only_its_own_side(shown):
     plain, informed = decide(shown), decide_with_all(shown)
-    assert (informed["oi_state"] == Availability.OK).any()
-    assert_same(informed.drop(columns=INFORMATION), plain.drop(columns=INFORMATION))
+    risk, entry = informed["squeeze_risk"], informed["entry"]
+    assert set(risk.dropna()) == {-1.0, 0.0, 1.0}
+    assert (entry * risk != 1).all()
+    calm = risk.isna() | (risk == 0)
+    assert_same(without_information(informed[calm]), without_information(plain[calm]))
+    assert plain["squeeze_risk"].isna().all()
 
 
 @settings(max_examples=30)
@@ -118,13 +144,19 @@ def test_a_settlement_at_or_after_the_close_changes_no_decision(shown, bars, poi
 @settings(max_examples=30)
 @given(markets(BARS))
 def test_the_mirrored_market_is_entered_on_the_other_side(shown):
-    upright, turned = decide(shown), decide(shown.mirrored())
+    # Whether ATR is compressed as a share of price is not the same at the mirrored price.
+    chosen = replace(EAGER, squeeze=replace(EAGER.squeeze, enabled=False))
+    upright, turned = (decide_with_all(each, chosen=chosen) for each in (shown, shown.mirrored()))
     np.testing.assert_array_equal(turned["entry"], -upright["entry"])
     np.testing.assert_array_equal(turned["regime"], upright["regime"])
     for side, other in (("long", "short"), ("short", "long")):
         np.testing.assert_allclose(
             turned[f"confidence_{side}"], upright[f"confidence_{other}"], atol=1e-9
         )
+        np.testing.assert_array_equal(turned[f"refused_{side}"], upright[f"refused_{other}"])
+    np.testing.assert_array_equal(turned["squeeze_build_up"], upright["squeeze_build_up"])
+    np.testing.assert_array_equal(turned["squeeze_extreme"], -upright["squeeze_extreme"])
+    assert (upright["squeeze_extreme"] != 0).any()
 
 
 @settings(max_examples=30)

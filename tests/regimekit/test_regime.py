@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regimekit.regime import classify, confirm, latch
+from regimekit.regime import age, classify, confirm, latch
 from regimekit.schema import Regime
 from regimekit.settings import RegimeSettings
 
@@ -16,6 +16,9 @@ adx_values = st.floats(0, 60) | st.sampled_from([np.nan, 20.0, 22.0, 25.0])
 ratio_values = st.floats(0.5, 3) | st.sampled_from([np.nan, 1.2, 1.5])
 adx_series = st.lists(adx_values, min_size=1, max_size=80).map(pd.Series)
 bars = st.lists(st.tuples(adx_values, ratio_values, adx_values), min_size=1, max_size=80)
+regime_codes = st.lists(st.sampled_from(Regime), max_size=60).map(
+    lambda codes: np.array(codes, dtype=np.int8)
+)
 regime_frames = bars.map(lambda rows: pd.DataFrame(rows, columns=["adx", "ratio", "adx_4h"]))
 
 
@@ -71,6 +74,27 @@ def test_regimes_never_look_ahead(frame, data):
         return confirm(own, rows["adx_4h"], least_adx=22)
 
     pd.testing.assert_series_equal(regime(frame)[:cut], regime(frame[:cut]))
+
+
+@given(regime_codes)
+def test_age_matches_the_bar_by_bar_definition(regime):
+    expected = []
+    for bar, code in enumerate(regime):
+        lasts = bar > 0 and code == regime[bar - 1]
+        expected.append(expected[-1] + 1 if lasts else 0)
+    assert age(regime).tolist() == expected
+    assert age(regime).dtype == np.int32
+
+
+@given(regime_codes, st.data())
+def test_age_never_looks_ahead(regime, data):
+    cut = data.draw(st.integers(0, len(regime)))
+    assert age(regime)[:cut].tolist() == age(regime[:cut]).tolist()
+
+
+def test_an_outage_of_one_bar_makes_a_regime_new():
+    regime = np.array([TRENDING, TRENDING, UNKNOWN, TRENDING, TRENDING], dtype=np.int8)
+    assert age(regime).tolist() == [0, 1, 0, 0, 1]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from regimekit.schema import ROUTES, Regime, Side, entry_tag, parse_entry_tag
+from regimekit.schema import ROUTES, Gate, Positioning, Regime, Side, entry_tag, parse_entry_tag
 
 
 @pytest.mark.parametrize(("regime", "sub_strategy"), ROUTES.items())
@@ -24,3 +24,22 @@ def test_every_known_regime_selects_a_sub_strategy():
 
 def test_sides_are_opposite():
     assert [side.sign for side in Side] == [1, -1]
+
+
+def test_gates_are_numbered_in_the_order_in_which_they_are_asked():
+    assert [int(gate) for gate in Gate] == list(range(len(Gate)))
+    decided_at_the_close = [gate.label for gate in Gate if Gate.NONE < gate <= Gate.CONFIDENCE]
+    assert decided_at_the_close == [
+        *("inputs", "direction", "funding", "squeeze", "regime_wait", "stop", "confidence")
+    ]
+
+
+def test_gate_codes_fit_a_column_and_their_names_a_report():
+    assert max(Gate) <= 127
+    assert all(gate.label == gate.name.lower() for gate in Gate)
+
+
+def test_positioning_turns_with_the_price():
+    assert {int(code) for code in Positioning} == {-int(code) for code in Positioning}
+    assert Positioning.NEW_LONGS == -Positioning.NEW_SHORTS
+    assert Positioning.SHORT_COVERING == -Positioning.LONG_LIQUIDATION

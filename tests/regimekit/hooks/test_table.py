@@ -49,6 +49,15 @@ def test_candles_that_do_not_tell_the_time_are_refused(index):
         DecisionTable.from_frame(frame(4).iloc[index], 900)
 
 
+def test_every_column_of_a_decision_keeps_its_place_and_its_gaps():
+    different = {name: float(place) for place, name in enumerate(DECISION)}
+    different |= {"squeeze_risk": np.nan, "decay_short": True}
+    row = pd.DataFrame([{"date": START} | different])
+    decision = DecisionTable.from_frame(row, 900).at(START + timedelta(minutes=15))
+    assert set(decision._fields) == set(DECISION)
+    np.testing.assert_equal(decision._asdict(), different)
+
+
 def test_a_decision_reads_like_one():
     decision = DecisionTable.from_frame(frame(1), 900).at(START + timedelta(minutes=15))
     assert decision.confidence(Side.LONG) == 0.9

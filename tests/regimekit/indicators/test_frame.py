@@ -17,6 +17,7 @@ PRICE_UNIT = ["atr", "ema_fast", "ema_mid", "ema_slow", "macd_hist", "resistance
 BOUNDS = {
     "atr": (0, np.inf),
     "atr_ratio": (0, np.inf),
+    "atr_rank": (0, 1),
     "adx": (0, 100),
     "rsi_fast": (0, 100),
     "rsi": (0, 100),
@@ -108,6 +109,7 @@ def test_every_column_speaks_after_its_warm_up_and_none_before():
     assert first == {
         "atr": 14,
         "atr_ratio": 33,
+        "atr_rank": 205,
         "adx": 27,
         "ema_fast": 4,
         "ema_mid": 12,
@@ -127,7 +129,8 @@ def test_every_column_speaks_after_its_warm_up_and_none_before():
         "rsi_divergence": 14,
         "obv_divergence": 6,
     }
-    assert columns.iloc[50:].notna().all(axis=None)
+    assert columns.drop(columns="atr_rank").iloc[50:].notna().all(axis=None)
+    assert columns["atr_rank"].iloc[205:].notna().all()
 
 
 def test_bollinger_percent_is_0_at_the_lower_and_1_at_the_upper_band():
@@ -142,6 +145,37 @@ def test_a_flat_market_has_no_bollinger_percent():
     candles = candle_frame(60, seed=3)
     candles[OHLC] = 512.0
     assert indicator_columns(candles)["bb_percent"].isna().all()
+
+
+@settings(max_examples=20)
+@given(candle_frames(120), st.integers(20, 60))
+def test_an_atr_rank_is_the_share_of_the_other_bars_that_were_calmer(candles, bars):
+    columns = indicator_columns(candles, IndicatorSettings(atr_rank=bars))
+    shares = (columns["atr"] / candles["close"]).to_numpy()
+    for bar in range(len(shares)):
+        window = shares[max(bar - bars + 1, 0) : bar + 1]
+        others, own = window[:-1], shares[bar]
+        calmer = (others < own).sum() + (others == own).sum() / 2
+        whole = len(window) == bars and np.isfinite(window).all()
+        expected = calmer / (bars - 1) if whole else np.nan
+        np.testing.assert_allclose(columns["atr_rank"].iloc[bar], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("growth", "rank"), [(1.005, 1.0), (0.995, 0.0)])
+def test_an_atr_rank_compares_moves_as_shares_of_price(growth, rank):
+    price = 512 * 1.01 ** np.arange(100.0)
+    move = 0.01 * price * growth ** np.arange(100.0)  # in price units they grow in both cases
+    candles = pd.DataFrame(
+        {"open": price, "high": price + move, "low": price - move, "close": price, "volume": 1.0}
+    )
+    columns = indicator_columns(candles, IndicatorSettings(atr_rank=20))
+    assert columns["atr"].diff().iloc[-20:].gt(0).all()
+    assert columns["atr_rank"].iloc[-1] == rank
+
+
+def test_equal_bars_share_the_middle_rank():
+    flat = candle_frame(60, seed=3).assign(**dict.fromkeys(OHLC, 512.0))
+    assert indicator_columns(flat, IndicatorSettings(atr_rank=20))["atr_rank"].iloc[-1] == 0.5
 
 
 def test_breaks_are_fractions_of_price_beyond_the_range():
