@@ -8,17 +8,20 @@ from freqtrade.persistence import Order, Trade
 from freqtrade.strategy import stoploss_from_absolute
 
 from regimekit.exits.plan import ExitPlan, plan_exit
-from regimekit.hooks.base import LIVE, PackStrategy
+from regimekit.hooks.adaptive import Adaptive
+from regimekit.hooks.base import LIVE
+from regimekit.hooks.notes import LEVELS_KEY, WHY_KEY, levels, signal_row, why
 from regimekit.schema import Regime, Side
 
 logger = logging.getLogger(__name__)
 
 PLAN_KEY = "exit_plan"
+MOMENTUM_DECAY = "momentum_decay"
 # Well above what floating point adds to a price, well below a tick.
 ROUNDING_NOISE = 1e-10
 
 
-class PlannedExits(PackStrategy):
+class PlannedExits(Adaptive):
     """Follows one `ExitPlan` per trade with ``custom_stoploss``.
 
     The plan is stored with the trade, so a restart loses nothing; `_plans` only saves reading it
@@ -48,6 +51,8 @@ class PlannedExits(PackStrategy):
         # Live, an open trade may have been planned before the setting was changed.
         live = config.get("runmode") in LIVE
         self.use_custom_roi = live or not self.settings.exits.hybrid_trail
+        # Freqtrade copies the trade for each callback, so it is asked only where it may answer.
+        self.use_exit_signal = self.settings.exits.momentum_decay
 
     def order_filled(
         self, pair: str, trade: Trade, order: Order, current_time: datetime, **kwargs: Any
@@ -59,6 +64,18 @@ class PlannedExits(PackStrategy):
             plan = self._plan_from_signal(trade)
             self._plans[trade.id] = plan
             trade.set_custom_data(PLAN_KEY, plan.to_dict())
+            if self.dp.runmode in LIVE:
+                self._note(trade, plan)
+
+    def _note(self, trade: Trade, plan: ExitPlan) -> None:
+        """Store with the trade what a person asks about it, for Telegram, FreqUI and REST."""
+        frame, _ = self.dp.get_analyzed_dataframe(trade.pair, self.timeframe)
+        signal = signal_row(frame, trade.open_date_utc, self.timeframe_seconds)
+        if "min_confidence" in signal:  # what was really asked for
+            adaptation = self.adaptation(plan.sub_strategy, trade.open_date_utc)
+            signal["min_confidence"] += adaptation.confidence
+        trade.set_custom_data(WHY_KEY, why(plan, signal))
+        trade.set_custom_data(LEVELS_KEY, levels(plan))
 
     def custom_stoploss(
         self,
@@ -80,8 +97,11 @@ class PlannedExits(PackStrategy):
             best = min(trade.min_rate or plan.entry, current_rate)
         else:
             best = max(trade.max_rate or plan.entry, current_rate)
-        stop = plan.stop_at(best)
-        if not after_fill and trade.stop_loss and not plan.tightens(trade.stop_loss, stop):
+        stop = self._stop(plan, best, pair, current_time)
+        # Right after the entry Freqtrade's stop is the disaster stop, which gives way. A fill that
+        # takes only a part of the trade out may not loosen what the plan had reached.
+        own = trade.stop_loss != trade.initial_stop_loss if after_fill else True
+        if own and trade.stop_loss and not plan.tightens(trade.stop_loss, stop):
             return None
         if plan.side.sign * (current_rate - stop) <= 0:
             # Price is through it already. Freqtrade takes the 0 of a crossed stop for "keep", which
@@ -94,6 +114,43 @@ class PlannedExits(PackStrategy):
             is_short=trade.is_short,
             leverage=trade.leverage,
         )
+
+    def _stop(self, plan: ExitPlan, best: float, pair: str, now: datetime) -> float:
+        """Return the plan's stop in the market that the last closed candle showed."""
+        table = self.decisions.get(pair)
+        decision = table.at(now) if table else None
+        if decision is None:  # the plan alone is enough
+            return plan.stop_at(best)
+        squeezed = decision.squeeze_risk == plan.side.sign
+        return plan.stop_at(best, factor=decision.trail_factor, squeezed=squeezed)
+
+    def custom_exit(
+        self,
+        pair: str,
+        trade: Trade,
+        current_time: datetime,
+        current_rate: float,
+        current_profit: float,
+        **kwargs: Any,
+    ) -> str | None:
+        """Return why to close a trade in profit whose move the last closed candle shows dying.
+
+        The profit is that candle's too, so that a bot which looks every few seconds and a backtest
+        which looks once a candle answer alike. A candle that closed before the fill says nothing
+        about the trade.
+        """
+        table = self.decisions.get(pair)
+        decision = table.at(current_time) if table else None
+        if decision is None or not (
+            decision.decay_short if trade.is_short else decision.decay_long
+        ):
+            return None
+        if self.candle_open(current_time) <= trade.open_date_utc:
+            return None
+        plan = self._plans.get(trade.id) or self._recall(trade)
+        least = self.tuned(self.settings.exits).decay_min_r
+        enough = plan.r_multiple(decision.close) >= least
+        return MOMENTUM_DECAY if enough else None
 
     def custom_roi(
         self,
@@ -116,14 +173,18 @@ class PlannedExits(PackStrategy):
         if decision is None:
             return self._plan_without_signal(trade)
         side = Side.SHORT if trade.is_short else Side.LONG
+        exits = self.tuned(self.settings.exits)
+        # As for leverage and stake: what recent results asked for when the order was made.
+        adaptation = self.adaptation(decision.sub_strategy, trade.open_date_utc)
         return plan_exit(
             side,
             trade.open_rate,
-            stop_distance=decision.stop_distance,
-            target_rr=decision.target_rr,
+            stop_distance=adaptation.stop_distance(decision.stop_distance, trade.open_rate, exits),
+            target_rr=decision.target_rr * adaptation.reward,
             atr=decision.atr,
             fee=trade.fee_open,
-            settings=self.tuned(self.settings.exits),
+            settings=exits,
+            squeeze_atr=self._squeeze_atr(),
             regime=Regime(decision.regime).label,
             sub_strategy=decision.sub_strategy,
             confidence=decision.confidence(side),
@@ -162,4 +223,9 @@ class PlannedExits(PackStrategy):
             atr=float("nan"),
             fee=trade.fee_open,
             settings=exits,
+            squeeze_atr=self._squeeze_atr(),
         )
+
+    def _squeeze_atr(self) -> float:
+        squeeze = self.tuned(self.settings.squeeze)
+        return squeeze.tight_trail_atr if squeeze.enabled and squeeze.tighten else 0.0

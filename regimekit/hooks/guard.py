@@ -135,6 +135,8 @@ def fail_closed(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
     whose order could not be sized stays refused until its next order is.
     """
     contract = CONTRACTS[name]
+    # Mixins call each other's: one that fails inside another must not look like its recovery.
+    label = method.__qualname__
     first_step = name == "leverage"
 
     @functools.wraps(method)
@@ -150,12 +152,12 @@ def fail_closed(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
         try:
             value = method(self, *args, **kwargs)
             if contract.accepts(value):
-                self.faults.succeeded(name)
+                self.faults.succeeded(label)
                 return value
             reason = f"returned {value!r:.80}"
         except Exception as raised:  # noqa: BLE001 - whatever it is, the bot must go on safely
             error, reason = raised, repr(raised)
-        self.faults.failed(name, reason, safe=safe, error=error)
+        self.faults.failed(label, reason, safe=safe, error=error)
         if pair is not None:
             self.doubtful_pairs.add(pair)
         return safe

@@ -1,4 +1,4 @@
-"""Position size: a share of equity, scaled down by regime, doubt and drawdown, capped by risk."""
+"""Position size: a share of equity, scaled by what is known of the trade, capped by its risk."""
 
 import math
 from dataclasses import dataclass
@@ -25,6 +25,8 @@ class Proposal:
         The signal's, and what an entry needs, 0..1.
     drawdown : float
         Loss from the highest equity so far, fraction >= 0.
+    adaptive_scale : float
+        Factor that the recent results of the sub-strategy ask for, >= 0.
     regime : Regime
         That of the signal.
     min_stake, max_stake : float
@@ -39,6 +41,7 @@ class Proposal:
     confidence: float
     min_confidence: float
     drawdown: float
+    adaptive_scale: float
     regime: Regime
     min_stake: float
     max_stake: float
@@ -47,8 +50,10 @@ class Proposal:
 def stake_for(proposal: Proposal, settings: RiskSettings) -> float:
     """Return the margin to commit, quote currency; 0 refuses the trade.
 
-    Never NaN, negative, above the wallet or above what the risk budget allows. Where the exchange
-    asks for more than that at least, the trade is refused instead of enlarged.
+    Never NaN, negative, above the wallet or above what the risk budget allows; the budget caps the
+    stake after everything that scales it. Where the exchange asks for more than that at least, the
+    trade is refused instead of enlarged, and so is one whose stop would take too much of its
+    margin: then liquidation is near, whatever the maintenance rate.
     """
     numbers = (
         proposal.equity,
@@ -59,16 +64,22 @@ def stake_for(proposal: Proposal, settings: RiskSettings) -> float:
         proposal.confidence,
         proposal.min_confidence,
         proposal.drawdown,
+        proposal.adaptive_scale,
         proposal.max_stake,
     )
     if not all(math.isfinite(number) and number >= 0 for number in numbers):
         return 0.0
-    loss_per_margin = proposal.leverage * (proposal.stop_fraction + 2 * proposal.fee)
+    # The exit pays its fee on what the position is worth then, which for a short is more.
+    fees = proposal.fee * (2 + proposal.stop_fraction)
+    loss_per_margin = proposal.leverage * (proposal.stop_fraction + fees)
     if loss_per_margin <= 0 or proposal.equity <= 0:
+        return 0.0
+    if proposal.leverage * proposal.stop_fraction >= settings.stop_within_liquidation:
         return 0.0
     scale = (
         confidence_scale(proposal.confidence, proposal.min_confidence, settings.confidence_floor)
         * drawdown_scale(proposal.drawdown, settings)
+        * proposal.adaptive_scale
         * (settings.volatile_scale if proposal.regime is Regime.VOLATILE else 1.0)
     )
     stake = min(
@@ -84,7 +95,7 @@ def stake_for(proposal: Proposal, settings: RiskSettings) -> float:
 def confidence_scale(confidence: float, least: float, floor: float) -> float:
     """Rise linearly from `floor` at the least confidence to 1 at full confidence."""
     if least >= 1.0:
-        return 1.0
+        return 1.0 if confidence >= 1.0 else floor
     share = min(1.0, max(0.0, (confidence - least) / (1.0 - least)))
     return floor + (1.0 - floor) * share
 

@@ -98,6 +98,7 @@ def guarded(name, answers):
             raise answer
         return answer
 
+    callback.__qualname__ = name
     return fail_closed(name, callback)
 
 
@@ -170,6 +171,23 @@ def test_one_callback_that_works_does_not_hide_another_that_fails(caplog):
         fails(bound)
         works(bound)
     assert len(caplog.records) == 1
+
+
+def test_a_mixin_that_fails_inside_another_does_not_seem_to_recover(caplog):
+    class Inner:
+        def bot_loop_start(self):
+            raise KeyError
+
+    class Outer(Inner):
+        def bot_loop_start(self):
+            inner(self)
+
+    inner = fail_closed("bot_loop_start", Inner.bot_loop_start)
+    outer, bound = fail_closed("bot_loop_start", Outer.bot_loop_start), Bound()
+    for _ in range(9):
+        outer(bound)
+    assert len(caplog.records) == 1
+    assert "Inner.bot_loop_start failed" in caplog.text
 
 
 @pytest.mark.parametrize("broken", ENTRY_STEPS)
