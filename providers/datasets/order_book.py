@@ -144,5 +144,5 @@ ENTRY = Entry(
     DATASET,
     lambda sources: (BinanceOrderBook(sources),),
     recorded=True,
-    poll=timedelta(minutes=1),
+    poll=timedelta(seconds=15),  # a filter at order time asks for less than half a minute
 )

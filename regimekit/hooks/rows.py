@@ -2,15 +2,21 @@
 
 import logging
 import threading
+from datetime import timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 import pandas as pd
 
+from providers.contract import Span
 from providers.errors import CorruptDataError, DataMissingError
-from providers.storage.store import read_dataset, store_path
+from providers.storage.store import read_dataset, recording_folder, store_path
 
 logger = logging.getLogger(__name__)
+
+NOTHING = pd.DataFrame()  # one object, so that a reader sees that nothing has changed
+EVENTS = "events"  # stands for the timeframe of a dataset without a grid
+DAY = "[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9].feather"
 
 
 class RowSource(Protocol):
@@ -33,23 +39,59 @@ class StoreRows:
     datadir : Path or None
         Freqtrade's data folder; without one nothing is stored.
     timeframe : str
-        Of the rows that are wanted.
+        Of the rows that are wanted. A dataset without a grid of its own, as the order book, is
+        found at any.
+    days : int or None
+        Of what was recorded, how many of the latest days to read; None for all.
     """
 
-    def __init__(self, datadir: Path | None, timeframe: str) -> None:
+    def __init__(self, datadir: Path | None, timeframe: str, days: int | None = None) -> None:
         self._datadir = datadir
         self._timeframe = timeframe
+        self._days = days
+        self._places: dict[tuple[str, str], tuple[tuple[str, tuple[Path, ...]], ...]] = {}
+
+    def latest(self, days: int) -> Self:
+        """Return the same store without recordings of earlier days, for a bot that trades now."""
+        return type(self)(self._datadir, self._timeframe, days)
 
     def rows(self, dataset: str, pair: str) -> pd.DataFrame:
         """Return the rows of a store file; a damaged file is logged once and counts as missing."""
         if self._datadir is None:
-            return pd.DataFrame()
+            return NOTHING
+        places = self._places.get((dataset, pair))
+        if places is None:  # kept, because to join paths costs more than to look at the files
+            places = self._places[dataset, pair] = _places(
+                self._datadir, dataset, pair, self._timeframe
+            )
+        for timeframe, paths in places:
+            version = _version(paths)
+            if version:
+                key = (self._datadir, dataset, pair, timeframe, self._days)
+                return _VERSIONS.rows(key, version)
+        return NOTHING
+
+
+def _places(
+    datadir: Path, dataset: str, pair: str, timeframe: str
+) -> tuple[tuple[str, tuple[Path, ...]], ...]:
+    """Return where rows may lie: on the grid that is wanted, else without one."""
+    on_grid, events = (store_path(datadir, dataset, pair, name) for name in (timeframe, EVENTS))
+    # Each file that a recorder replaces also changes its folder
+    recorded = recording_folder(datadir, dataset, pair)
+    return (timeframe, (on_grid,)), (EVENTS, (events, recorded))
+
+
+def _version(paths: tuple[Path, ...]) -> "_Version":
+    """Return what changes whenever the rows do; nothing where none are stored."""
+    version: _Version = ()
+    for path in paths:
         try:
-            stat = store_path(self._datadir, dataset, pair, self._timeframe).stat()
+            stat = path.stat()
         except OSError:
-            return pd.DataFrame()
-        key = (self._datadir, dataset, pair, self._timeframe)
-        return _VERSIONS.rows(key, (stat.st_mtime_ns, stat.st_size))
+            continue
+        version += (stat.st_mtime_ns, stat.st_size)
+    return version
 
 
 class _Versions:
@@ -60,10 +102,10 @@ class _Versions:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._held: dict[_Key, tuple[tuple[int, int], pd.DataFrame]] = {}
+        self._held: dict[_Key, tuple[_Version, pd.DataFrame]] = {}
         self._lock = threading.Lock()  # a feed's threads read the store too
 
-    def rows(self, key: "_Key", version: tuple[int, int]) -> pd.DataFrame:
+    def rows(self, key: "_Key", version: "_Version") -> pd.DataFrame:
         """Return the rows of a file, read again if it has another `version` by now."""
         with self._lock:
             held = self._held.pop(key, None)
@@ -75,17 +117,21 @@ class _Versions:
             return held[1]
 
 
-_Key = tuple[Path, str, str, str]
+_Key = tuple[Path, str, str, str, int | None]
+_Version = tuple[int, ...]
 _VERSIONS = _Versions(most=64)  # files; five years of 15m are 12 MB
 
 
-def _rows(datadir: Path, dataset: str, pair: str, timeframe: str) -> pd.DataFrame:
-    """Read a store file; nothing where it cannot be used."""
+def _rows(datadir: Path, dataset: str, pair: str, timeframe: str, days: int | None) -> pd.DataFrame:
+    """Read a store file, or the recorded days; nothing where they cannot be used."""
+    span = None
+    if timeframe == EVENTS and days is not None:
+        span = _latest_days(recording_folder(datadir, dataset, pair), days)
     try:
-        frame = read_dataset(datadir, dataset, pair, timeframe=timeframe)
+        frame = read_dataset(datadir, dataset, pair, span, timeframe=timeframe)
     except (CorruptDataError, DataMissingError, OSError, KeyError) as error:
         logger.warning("%s of %s counts as missing: %s", dataset, pair, error)
-        return pd.DataFrame()
+        return NOTHING
     stamps = frame.columns.intersection(["date", "known_at"])
     if len(stamps) < 2 or not all(
         isinstance(frame[name].dtype, pd.DatetimeTZDtype) for name in stamps
@@ -95,5 +141,14 @@ def _rows(datadir: Path, dataset: str, pair: str, timeframe: str) -> pd.DataFram
             dataset,
             pair,
         )
-        return pd.DataFrame()
+        return NOTHING
     return frame
+
+
+def _latest_days(folder: Path, days: int) -> Span | None:
+    """Return the last days that hold recorded rows, None where none do."""
+    recorded = [path.stem for path in folder.glob(DAY)]
+    if not recorded:
+        return None
+    end = pd.Timestamp(max(recorded), tz="UTC") + timedelta(days=1)
+    return Span(end - timedelta(days=days), end)

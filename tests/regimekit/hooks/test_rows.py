@@ -1,11 +1,14 @@
 """A strategy reads what the store holds, notices when it changes, and never fails for it."""
 
 import os
+from datetime import timedelta
 
 import pandas as pd
 import pytest
 
-from providers.storage.store import store_path, write_frame
+from providers.datasets import order_book
+from providers.storage.history import append_recording
+from providers.storage.store import recording_folder, store_path, write_frame
 from regimekit.hooks import rows as module
 from regimekit.hooks.rows import StoreRows
 from tests.derivatives import taker_flow_rows
@@ -60,6 +63,7 @@ def test_one_version_of_a_file_is_held_and_at_most_so_many_files(path, tmp_path,
 def test_nothing_stored_is_an_empty_frame(tmp_path):
     for store in (StoreRows(tmp_path, "15m"), StoreRows(None, "15m")):
         assert store.rows("taker_flow", PAIR).empty
+        assert store.rows("taker_flow", PAIR) is store.rows("order_book", PAIR)
 
 
 def test_a_file_that_goes_away_is_missing_again(path, tmp_path):
@@ -88,6 +92,60 @@ def test_a_damaged_file_counts_as_missing_and_is_logged_once(path, tmp_path, cap
         assert store.rows("taker_flow", PAIR).empty
     assert len(caplog.records) == 1
     assert "taker_flow of BTC/USDT:USDT counts as missing" in caplog.text
+
+
+DAYS = pd.date_range("2026-01-01", periods=4, freq="D", tz="UTC")
+
+
+def recorded(*dates: pd.Timestamp, folder) -> None:
+    stamps = pd.Series(pd.DatetimeIndex(dates)).dt.as_unit("ms")
+    values = dict.fromkeys(order_book.DATASET.values, 1.0)
+    rows = pd.DataFrame({"date": stamps} | values).assign(known_at=stamps, quality=0)
+    append_recording(folder, order_book.DATASET, PAIR, rows)
+
+
+def test_what_was_recorded_is_found_at_any_timeframe(tmp_path):
+    recorded(*DAYS, folder=tmp_path)
+    for timeframe in ("15m", "1h", "events"):
+        rows = StoreRows(tmp_path, timeframe).rows("order_book", PAIR)
+        assert rows["date"].tolist() == list(DAYS)
+    assert StoreRows(tmp_path, "15m").rows("order_book", "ETH/USDT:USDT").empty
+
+
+def test_a_bot_reads_the_latest_recorded_days_alone(tmp_path, path):
+    recorded(*DAYS, folder=tmp_path)
+    store = StoreRows(tmp_path, "15m")
+    assert store.latest(2).rows("order_book", PAIR)["date"].tolist() == list(DAYS[2:])
+    assert len(store.rows("order_book", PAIR)) == 4, "a backtest in the same process reads all"
+    assert len(store.latest(2).rows("taker_flow", PAIR)) == 20, "what was fetched is one file"
+
+
+def test_a_recording_that_goes_on_is_read_again_and_one_that_rests_is_not(tmp_path, monkeypatch):
+    reads = []
+    read = module.read_dataset
+    monkeypatch.setattr(
+        module, "read_dataset", lambda *args, **kwargs: reads.append(1) or read(*args, **kwargs)
+    )
+    recorded(DAYS[0], folder=tmp_path)
+    folder = recording_folder(tmp_path, "order_book", PAIR)
+    store = StoreRows(tmp_path, "15m")
+    for _ in range(3):
+        assert len(store.rows("order_book", PAIR)) == 1
+    for count, date in enumerate([DAYS[0] + timedelta(minutes=1), DAYS[1]], start=2):
+        recorded(date, folder=tmp_path)
+        os.utime(folder, ns=(count, count))  # two writes may fall into one tick of its clock
+        assert store.rows("order_book", PAIR)["date"].iloc[-1] == date
+        assert len(reads) == count
+
+
+def test_a_damaged_day_counts_as_missing(tmp_path, caplog):
+    recorded(*DAYS, folder=tmp_path)
+    day = recording_folder(tmp_path, "order_book", PAIR) / "2026-01-03.feather"
+    day.write_bytes(day.read_bytes()[:-10])
+    store = StoreRows(tmp_path, "15m")
+    for _ in range(2):
+        assert store.rows("order_book", PAIR).empty
+    assert len(caplog.records) == 1
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
