@@ -6,7 +6,14 @@ from typing import Any
 
 import pandas as pd
 
-from regimekit.reports.plans import BREAK_EVEN, STILL_OPEN, TRAIL
+from regimekit.reports.entries import DIRECTIONS, FUNDINGS, SQUEEZES
+from regimekit.reports.plans import (
+    BREAK_EVEN,
+    MOMENTUM_DECAY,
+    SQUEEZE_TRAIL,
+    STILL_OPEN,
+    TRAIL,
+)
 from regimekit.reports.run import Run
 from regimekit.reports.trades import OTHER
 from regimekit.schema import Regime
@@ -14,8 +21,14 @@ from regimekit.schema import Regime
 # The order a trader thinks in; what is not named here follows alphabetically.
 _ORDER = {
     "regime": [*(regime.label for regime in (*Regime,)[1:]), Regime.UNKNOWN.label, OTHER],
-    "exit": ["stop_loss", BREAK_EVEN, TRAIL, "roi", "exit_signal", "force_exit", STILL_OPEN],
+    "exit": [
+        *("stop_loss", BREAK_EVEN, TRAIL, SQUEEZE_TRAIL, "roi", MOMENTUM_DECAY, "exit_signal"),
+        *("force_exit", STILL_OPEN),
+    ],
     "side": ["long", "short"],
+    "direction": [*DIRECTIONS],
+    "funding": [*FUNDINGS],
+    "squeeze": [*SQUEEZES],
 }
 
 
@@ -35,6 +48,9 @@ class Summary:
         Mean result in R, after fees and funding.
     gross_profit, fees, funding_fees : float
         Stake currency. Fees are paid (>= 0); funding is received (> 0) or paid (< 0).
+    unexplained : float
+        Profit of the closed trades that neither fills, fees nor funding account for, stake
+        currency; anything but dust means that a cost is missing.
     duration : Timedelta
         Mean time in the market; NaT when nothing closed.
     """
@@ -50,6 +66,7 @@ class Summary:
     gross_profit: float
     fees: float
     funding_fees: float
+    unexplained: float
     duration: Any
 
     @property
@@ -73,6 +90,7 @@ def summarize(trades: pd.DataFrame, starting_balance: float) -> Summary:
         gross_profit=float(trades["gross_profit"].sum()),
         fees=float(trades["fees"].sum()),
         funding_fees=float(trades["funding_fees"].sum()),
+        unexplained=float((trades["gross_profit"] - trades["price_gain"]).sum()),
         duration=trades["duration"].mean(),
     )
 
@@ -87,7 +105,7 @@ def breakdown(
         tuple(str(part) for part in key): summarize(group, starting_balance)
         for key, group in trades.groupby(list(by), sort=False, dropna=False)
     }
-    return sorted(groups.items(), key=lambda item: [*map(_rank, by, item[0])])
+    return sorted(groups.items(), key=lambda item: [*map(rank, by, item[0])])
 
 
 def with_periods(trades: pd.DataFrame) -> pd.DataFrame:
@@ -128,6 +146,7 @@ def reconcile(trades: pd.DataFrame, run: Run) -> Reconciliation:
     )
 
 
-def _rank(column: str, value: str) -> tuple[int, str]:
+def rank(column: str, value: str) -> tuple[int, str]:
+    """Return where `value` stands among those of a column of the trade table."""
     order = _ORDER.get(column, [])
     return (order.index(value) if value in order else len(order), value)

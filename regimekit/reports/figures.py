@@ -4,6 +4,7 @@ Coordinates are lists of rounded numbers and short dates: half the bytes of plot
 and readable by the page's script.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -167,13 +168,15 @@ def excursion_figure(study: Study) -> go.Figure:
         x=1, y=1, yref="paper", text="initial stop, \u22121 R", showarrow=False,
         xanchor="left", yanchor="top", xshift=4,
     )  # fmt: skip
-    for target, subs in _targets(known):
+    targets = _targets(known)
+    for (target, label), (above, _) in zip(targets, [*targets[1:], (math.inf, "")], strict=True):
         figure.add_hline(
             y=target, line={"color": GRAY, "width": 1.5, "dash": "dash"}, layer="below"
         )
+        near = above - target < 0.08 * reach  # then the label hangs below its line
         figure.add_annotation(
-            x=1, xref="paper", y=target, text=f"target {number(target, 1)} R: {subs}",
-            showarrow=False, xanchor="right", yanchor="bottom",
+            x=1, xref="paper", y=target, text=label, showarrow=False,
+            xanchor="right", yanchor="top" if near else "bottom",
         )  # fmt: skip
     room = [-0.03 * reach, reach]  # so that trades that never looked back stay whole
     figure.update_xaxes(title_text="against the position (MAE), R", range=room)
@@ -199,12 +202,24 @@ def hover(trade: Mapping[Any, Any]) -> str:
 
 
 def _targets(known: pd.DataFrame) -> list[tuple[float, str]]:
-    """Return each target in R with the sub-strategies that aim for it."""
-    aims = zip(known["target_r"].round(6), known["sub_strategy"], strict=True)
-    subs: dict[float, set[str]] = {}
-    for target, sub_strategy in aims:
-        subs.setdefault(target, set()).add(name(sub_strategy))
-    return [(target, ", ".join(sorted(names))) for target, names in sorted(subs.items())]
+    """Return each usual target in R with a label: which sub-strategies, and how far it moved.
+
+    Recent results may have moved the target of every single trade, so the median stands for all.
+    """
+    aims: dict[float, list[str]] = {}
+    for sub_strategy, targets in known.groupby("sub_strategy")["target_r"]:
+        aims.setdefault(round(float(targets.median()), 1), []).append(str(sub_strategy))
+    labels = []
+    for usual, subs in sorted(aims.items()):
+        targets = known.loc[known["sub_strategy"].isin(subs), "target_r"].round(1)
+        moved = _moved(targets.min(), targets.max())
+        names = ", ".join(sorted(map(name, subs)))
+        labels.append((usual, f"target {number(usual, 1)} R{moved}: {names}"))
+    return labels
+
+
+def _moved(least: float, most: float) -> str:
+    return f" ({number(least, 1)} to {number(most, 1)})" if least < most else ""
 
 
 def _thinned(series: pd.Series, keep: str) -> pd.Series:

@@ -1,9 +1,11 @@
 """The head of the page: the result, what it supports, and under what it was made."""
 
 from regimekit.reports.columns import money_digits
+from regimekit.reports.inputs_seen import silent
 from regimekit.reports.study import Study
 from regimekit.reports.tables import basis_line, paragraph
 from regimekit.reports.text import count, number, percent, safe
+from regimekit.reports.verdicts import input_words
 from regimekit.reports.wording import SIMULATED, conclusion, fee_rates
 
 
@@ -104,6 +106,7 @@ def _notes(study: Study) -> list[str]:
         notes.append(
             "Without candles it is not known whether the market was recorded or simulated."
         )
+    notes += input_words(study)[:1] if silent(study.inputs) else []
     still_open = study.total.trades - study.total.closed
     if still_open:
         notes.append(f"{count(still_open, 'trade')} still open at the end.")

@@ -4,14 +4,28 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from regimekit.reports.chart import LONGEST, candle_figure, chart_pair
-from regimekit.reports.figures import equity_figure, excursion_figure, r_histogram
+from regimekit.reports.evidence import (
+    concentration_section,
+    confidence_section,
+    inputs_section,
+    refusals_section,
+)
+from regimekit.reports.figures import (
+    equity_figure,
+    excursion_figure,
+    r_histogram,
+)
 from regimekit.reports.header import header
+from regimekit.reports.pivot import pivot_section
+from regimekit.reports.reliability import reliability_figure
 from regimekit.reports.study import Study
 from regimekit.reports.tables import (
     basis_line,
     cost_table,
     exit_table,
+    filter_table,
     group_table,
+    hour_table,
     paragraph,
     period_tables,
     settings_table,
@@ -38,13 +52,19 @@ def build_report(study: Study, *, pair: str | None = None) -> str:
     sections = {
         "Equity and drawdown": _equity(study),
         "Regime, sub-strategy and exit": exit_table(study),
+        "Filters and hours": filter_table(study) + hour_table(study),
+        "Any combination": pivot_section(study),
         "Results in R": _results(study),
         "Excursions": _excursions(study),
         "Candles and regimes": _candles(study, chart),
+        "Refused entries": refusals_section(study),
+        "Confidence": _confidence(study),
+        "Concentration": concentration_section(study),
         "Pairs": group_table(study, ("Pair",), study.groups("pair")),
         "Long and short": group_table(study, ("Side",), study.groups("side")),
         "Months and weeks": period_tables(study),
         "Costs": cost_table(study),
+        "Data of the filters": inputs_section(study),
         "Settings": settings_table(study),
     }
     links = "".join(f'<li><a href="#{_anchor(title)}">{safe(title)}</a></li>' for title in sections)
@@ -104,6 +124,19 @@ def _excursions(study: Study) -> str:
         "show more than 1 R against it. Prices before costs."
     )
     return _figure(excursion_figure(study), "plot-excursions", caption)
+
+
+def _confidence(study: Study) -> str:
+    if not (study.won.total or study.target_first.total):
+        return paragraph("The confidence of no signal is known.")
+    caption = (
+        "Confidence after the filters of the deciding candle, in steps of 0.05, against the share "
+        "that turned out well; bars are 95 % Wilson intervals. A curve that rises means that "
+        "confidence ranks signals; on the dotted line it would be a probability."
+    )
+    return confidence_section(study) + _figure(
+        reliability_figure(study), "plot-confidence", caption
+    )
 
 
 def _candles(study: Study, pair: str | None) -> str:

@@ -1,27 +1,32 @@
 """Each trade measured in R, from the exit plan its signal asked for.
 
-The export knows the disaster stop only, so the plan is made again from the candle that opened the
-trade: the last one that had closed by then, as in the strategy's own ``order_filled``.
+The export knows the disaster stop only, so the plan is made again: from the candle that opened the
+trade, and from the results of earlier trades, which may have changed stop and target.
 """
 
 import math
 from collections.abc import Mapping
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from regimekit.adaptive import NEUTRAL, Adaptation, adapt, results_needed
 from regimekit.exits.plan import ExitPlan, plan_exit
-from regimekit.reports.trades import OTHER
-from regimekit.schema import Regime, Side
-from regimekit.settings import ExitSettings
+from regimekit.reports.entries import NO_ROW
+from regimekit.reports.stats import FloatArray
+from regimekit.risk.history import TradeHistory
+from regimekit.schema import Side
+from regimekit.settings import Settings
 
 TRAILING = "trailing_stop_loss"
 BREAK_EVEN = "break_even"
 TRAIL = "trail"
+SQUEEZE_TRAIL = "squeeze_trail"
+MOMENTUM_DECAY = "momentum_decay"
 STILL_OPEN = "still_open"
-
-ROUNDING = 0.001  # a fill is rounded to the exchange's tick, as a fraction of the price
 
 PLAN_COLUMNS = {
     "stop": "float64",
@@ -39,7 +44,7 @@ PLAN_COLUMNS = {
 def with_plans(
     trades: pd.DataFrame,
     analyzed: Mapping[str, pd.DataFrame],
-    exits: ExitSettings,
+    settings: Settings,
     *,
     timeframe: timedelta,
 ) -> pd.DataFrame:
@@ -48,7 +53,7 @@ def with_plans(
     Parameters
     ----------
     trades : DataFrame
-        As `trade_table` makes it.
+        As `with_entries` makes it.
     analyzed : mapping of DataFrame
         By pair: candles with the columns of `decision_columns`.
 
@@ -60,84 +65,119 @@ def with_plans(
         ``r_multiple`` : profit after fees and funding over what the stop would have lost.
         ``mae``, ``mfe`` : worst (<= 0) and best (>= 0) excursion while the trade was open, from
         Freqtrade's extremes, which contain the whole candles of entry and exit.
-        ``exit`` : Freqtrade's exit reason, with `TRAILING` split into `BREAK_EVEN` and `TRAIL`.
+        ``exit`` : Freqtrade's exit reason, with `TRAILING` split into `BREAK_EVEN`, `TRAIL` and
+        `SQUEEZE_TRAIL`.
         ``r_unknown`` : why a trade has no R; empty when it has one. Unknown is NaN, never 0.
     """
-    rows = [
-        _plan(trade, analyzed.get(trade["pair"]), exits, timeframe)
-        for trade in trades.to_dict("records")
-    ]
+    past = past_trades(trades)
+    rows = []
+    for trade in trades.to_dict("records"):
+        if trade["signal_row"] == NO_ROW:
+            rows.append(_unknown(trade, trade["signal_unknown"]))
+            continue
+        opened = pd.Timestamp(trade["opened_at"]).floor(timeframe).to_pydatetime()
+        adaptation = adaptation_at(past, trade["sub_strategy"], opened, settings)
+        rows.append(_measured(trade, analyzed[trade["pair"]], adaptation, settings))
     columns = pd.DataFrame(rows, columns=list(PLAN_COLUMNS), index=trades.index)
     return pd.concat([trades, columns.astype(PLAN_COLUMNS)], axis=1)
 
 
-def exit_kind(exit_reason: str, plan: ExitPlan, best: float) -> str:
+@dataclass(frozen=True, slots=True)
+class _Closed:
+    """A row of the trade table as `TradeHistory` reads trades."""
+
+    pair: str
+    enter_tag: str
+    leverage: float
+    close_profit: float
+    close_profit_abs: float
+    open_date_utc: datetime
+    close_date_utc: datetime
+
+
+def past_trades(trades: pd.DataFrame) -> TradeHistory:
+    """Return the history that the run's own decisions looked back on."""
+    closed = trades[trades["closed_at"].notna()].sort_values("closed_at", kind="stable")
+    history = TradeHistory()
+    history.follow(
+        [
+            _Closed(
+                pair=trade["pair"],
+                enter_tag=trade["enter_tag"],
+                leverage=trade["leverage"],
+                close_profit=trade["profit_ratio"],
+                close_profit_abs=trade["profit_abs"],
+                open_date_utc=trade["opened_at"].to_pydatetime(),
+                close_date_utc=trade["closed_at"].to_pydatetime(),
+            )
+            for trade in closed.to_dict("records")
+        ]
+    )
+    return history
+
+
+def adaptation_at(
+    past: TradeHistory, sub_strategy: str, opened: datetime, settings: Settings
+) -> Adaptation:
+    """Return what recent results changed for an entry in the candle that opened at `opened`."""
+    if not (settings.adaptive.enabled and settings.trade_history):
+        return NEUTRAL
+    results = past.results(sub_strategy, opened, results_needed(settings.adaptive))
+    target_rr = getattr(settings.exits, f"target_rr_{sub_strategy}")
+    return adapt(results, settings.adaptive, target_rr=target_rr)
+
+
+def exit_kind(exit_reason: str, plan: ExitPlan, candles: pd.DataFrame, best: float) -> str:
     """Return `exit_reason`, told apart where a moved stop ended the trade.
 
     Parameters
     ----------
+    candles : DataFrame
+        From the signal's candle to the one of the exit. Freqtrade lets ``custom_stoploss`` see the
+        extreme of a candle before it tests the stop against that candle, so the extreme of the
+        exit candle counts; what the market asks for is known from the candle before.
     best : float
-        Best price while the trade was open, price units. Freqtrade lets ``custom_stoploss`` see
-        the extreme of a candle before it tests the stop against that candle, so the extreme of
-        the exit candle counts.
+        Best price while the trade was open, price units.
     """
     if exit_reason != TRAILING:
         return exit_reason
-    stop = plan.stop_at(best)
-    if stop == plan.break_even_stop:
-        return BREAK_EVEN
-    return TRAIL if stop != plan.stop else exit_reason
+    sign, placed, kind = plan.side.sign, plan.stop, exit_reason
+    extremes = candles["high" if sign > 0 else "low"].to_numpy(dtype=float)[1:]
+    reached = sign * np.minimum(np.maximum.accumulate(sign * extremes), sign * best)
+    factors = _column(candles, "trail_factor")
+    crowded = _column(candles, "squeeze_risk") == sign
+    for price, factor, squeezed in zip(reached, factors[:-1], crowded[:-1], strict=True):
+        calm = plan.stop_at(price, factor=factor)
+        stop = plan.stop_at(price, factor=factor, squeezed=bool(squeezed))
+        if plan.tightens(placed, stop):
+            moved = BREAK_EVEN if calm == plan.break_even_stop else TRAIL
+            placed, kind = stop, SQUEEZE_TRAIL if stop != calm else moved
+    return kind
 
 
-def _plan(
-    trade: Mapping[Any, Any],
-    frame: pd.DataFrame | None,
-    exits: ExitSettings,
-    timeframe: timedelta,
+def _column(candles: pd.DataFrame, name: str) -> FloatArray:
+    """Return a decision column, NaN where the frame has none."""
+    if name not in candles:
+        return np.full(len(candles), math.nan)
+    return np.asarray(candles[name], dtype=np.float64)
+
+
+def _measured(
+    trade: Mapping[Any, Any], frame: pd.DataFrame, adaptation: Adaptation, settings: Settings
 ) -> dict[str, Any]:
-    """Return the `PLAN_COLUMNS` of a trade, measured only on the candles it was made on."""
-    if trade["sub_strategy"] == OTHER:
-        return _unknown(trade, "entry tag is not one of this pack")
-    if frame is None:
-        return _unknown(trade, "no candles of the pair")
-    position = _last_closed(trade["opened_at"], pd.Index(frame["date"]), timeframe)
-    if position is None:
-        return _unknown(trade, "no candle had just closed at the entry")
-    signal = frame.iloc[position]
-    if Regime(int(signal["regime"])).label != trade["regime"]:
-        return _unknown(trade, "candles do not give the signal of the trade")
-    # Regimes can agree by chance, a price within its candle hardly ever does.
-    if not _contains(frame.iloc[position + 1 : position + 2], trade["open_rate"]):
-        return _unknown(trade, "candles do not contain the price of the entry")
-    return _measured(trade, signal, exits)
-
-
-def _last_closed(opened_at: Any, dates: pd.Index, timeframe: timedelta) -> int | None:
-    """Return the row of the candle that closed last at `opened_at`; None when it is missing."""
-    if pd.isna(opened_at):
-        return None
-    position = int(dates.searchsorted(opened_at - timeframe, side="right")) - 1
-    fresh = position >= 0 and opened_at - dates[position] < 2 * timeframe
-    return position if fresh else None
-
-
-def _contains(candle: pd.DataFrame, price: float) -> bool:
-    """Return whether `price` was traded in the one row of `candle`; so it was if there is none."""
-    slack = ROUNDING * price
-    return bool((candle["low"].le(price + slack) & candle["high"].ge(price - slack)).all())
-
-
-def _measured(trade: Mapping[Any, Any], signal: pd.Series, exits: ExitSettings) -> dict[str, Any]:
-    side = Side(trade["side"])
+    side, entry, row = Side(trade["side"]), trade["open_rate"], trade["signal_row"]
+    signal, squeeze = frame.iloc[row], settings.squeeze
+    distance = float(signal["stop_distance"])
     try:
         plan = plan_exit(
             side,
-            trade["open_rate"],
-            stop_distance=float(signal["stop_distance"]),
-            target_rr=float(signal["target_rr"]),
+            entry,
+            stop_distance=adaptation.stop_distance(distance, entry, settings.exits),
+            target_rr=float(signal["target_rr"]) * adaptation.reward,
             atr=float(signal["atr"]),
             fee=trade["fee_open"],
-            settings=exits,
+            settings=settings.exits,
+            squeeze_atr=(squeeze.tight_trail_atr if squeeze.enabled and squeeze.tighten else 0.0),
         )
     except ValueError as error:
         return _unknown(trade, str(error))
@@ -145,18 +185,18 @@ def _measured(trade: Mapping[Any, Any], signal: pd.Series, exits: ExitSettings) 
     if side is Side.SHORT:
         worst, best = best, worst
     result = plan.r_multiple(trade["close_rate"])
-    # An exit at the next candle's open (force_exit) can lie beyond the extremes seen so far.
-    mae = _extreme(min, plan.r_multiple(worst), result)
-    mfe = _extreme(max, plan.r_multiple(best), result)
+    last = int(pd.Index(frame["date"]).searchsorted(trade["closed_at"], side="right"))
+    kind = exit_kind(trade["exit_reason"], plan, frame.iloc[row : max(last, row + 2)], best)
     return {
         "stop": plan.stop,
         "target": plan.target,
         "target_r": plan.r_multiple(plan.target),
         "r_gross": result,
         "r_multiple": trade["profit_abs"] / (plan.risk * trade["amount"]),
-        "mae": mae,
-        "mfe": mfe,
-        "exit": _ending(trade, exit_kind(trade["exit_reason"], plan, best)),
+        # An exit at the next candle's open (force_exit) can lie beyond the extremes seen so far.
+        "mae": _extreme(min, plan.r_multiple(worst), result),
+        "mfe": _extreme(max, plan.r_multiple(best), result),
+        "exit": _ending(trade, kind),
         "r_unknown": "" if math.isfinite(result) else "still open",
     }
 

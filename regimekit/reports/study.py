@@ -6,9 +6,13 @@ from typing import Any
 
 import pandas as pd
 
+from regimekit.barriers import Barrier
 from regimekit.inputs import HIGHER_TIMEFRAMES
 from regimekit.pipeline import analyze
 from regimekit.reports.breakdown import Reconciliation, Summary, breakdown, reconcile, summarize
+from regimekit.reports.calibration import Calibration, calibrate
+from regimekit.reports.concentration import Concentration, concentration
+from regimekit.reports.entries import with_entries
 from regimekit.reports.equity import (
     buy_and_hold,
     closes_on_grid,
@@ -17,14 +21,20 @@ from regimekit.reports.equity import (
     market_balance,
     realized_equity,
 )
+from regimekit.reports.inputs_seen import InputSeen, inputs_seen
 from regimekit.reports.plans import with_plans
+from regimekit.reports.refusals import column_refusals, ledger_refusals, taken_entries
 from regimekit.reports.run import Run
 from regimekit.reports.stats import Interval, mean_r_interval, profit_factor
 from regimekit.reports.trades import trade_table
+from regimekit.reports.vetoes import GateSummary, by_gate, measured, summarize_gate
+from regimekit.schema import Gate
 
 FUNDING = "funding_rate"
+OPEN_INTEREST = "open_interest"
+TAKER_FLOW, SPOT_TAKER_FLOW = "taker_flow", "spot_taker_flow"
 
-# By pair, then by timeframe or `FUNDING`; what is not there is missing.
+# By pair, then by timeframe or one of the names above; what is not there is missing.
 Market = Mapping[str, Mapping[str, pd.DataFrame]]
 
 
@@ -46,6 +56,16 @@ class Study:
         The command of the run, where it is known.
     variants : int or None
         How many variants were tried before this one was reported, where it is known.
+    ledger_rows : int or None
+        Rows in the veto ledger of the run; None when there was no ledger.
+    gates : tuple of GateSummary
+        What each filter and gate refused, as far as columns and the ledger tell.
+    taken : GateSummary
+        The entries that were taken, measured like those that were refused.
+    won, target_first : Calibration
+        Confidence against profit of the trades, and against barriers for all signals.
+    inputs : tuple of InputSeen
+        How often each input of the decisions was there.
     """
 
     run: Run
@@ -62,6 +82,13 @@ class Study:
     simulation: Mapping[str, Any] | None
     command: str | None
     variants: int | None
+    ledger_rows: int | None
+    gates: tuple[GateSummary, ...]
+    taken: GateSummary
+    won: Calibration
+    target_first: Calibration
+    concentration: Concentration
+    inputs: tuple[InputSeen, ...]
 
     @property
     def simulated(self) -> bool:
@@ -91,19 +118,33 @@ def study(
     simulation: Mapping[str, Any] | None = None,
     command: str | None = None,
     variants: int | None = None,
+    vetoes: pd.DataFrame | None = None,
 ) -> Study:
     """Recompute what the export leaves out: signals, exit plans, R, marked equity.
 
     Parameters
     ----------
     market : mapping
-        Candles of each pair by timeframe (the run's own, 1h, 4h) and `FUNDING`, as in Freqtrade's
-        native files. Pairs and series that are missing make R unknown, not wrong.
+        Candles of each pair by timeframe (the run's own, 1h, 4h), `FUNDING` and `OPEN_INTEREST`,
+        as in Freqtrade's native files; `TAKER_FLOW` and `SPOT_TAKER_FLOW` as in our store. Pairs
+        and series that are missing make R unknown, not wrong.
     market_change : DataFrame, optional
         Freqtrade's ``date`` and ``rel_mean``; the benchmark when there are no candles.
+    vetoes : DataFrame, optional
+        The veto ledger of the run, as `ledger_refusals` reads it.
     """
     frames = {pair: frame for pair in market if (frame := _analyzed(run, market[pair])) is not None}
-    trades = with_plans(trade_table(run.trades), frames, run.settings.exits, timeframe=run.step)
+    entries = with_entries(trade_table(run.trades), frames, timeframe=run.step)
+    trades = with_plans(entries, frames, run.settings, timeframe=run.step)
+    inside = {pair: _period(run, frame) for pair, frame in frames.items()}
+    refused = pd.concat(
+        [column_refusals(inside, timeframe=run.step), ledger_refusals(vetoes)], ignore_index=True
+    )
+    fee = _fee(trades, run)
+    refused = measured(refused, frames, timeframe=run.step, fee=fee)
+    taken = measured(
+        taken_entries(trades, frames, timeframe=run.step), frames, timeframe=run.step, fee=fee
+    )
     closes = closes_on_grid(run, frames)
     marked = marked_equity(trades, run, closes)
     realized = realized_equity(trades, run, pd.DatetimeIndex(closes.index))
@@ -112,7 +153,7 @@ def study(
     return Study(
         run=run,
         trades=trades,
-        frames={pair: _period(run, frame) for pair, frame in frames.items()},
+        frames=inside,
         equity=realized if marked is None else marked,
         marked=marked is not None,
         benchmark=market_balance(run, market_change) if held is None else held,
@@ -124,7 +165,31 @@ def study(
         simulation=simulation,
         command=command,
         variants=variants,
+        ledger_rows=None if vetoes is None else len(vetoes),
+        gates=tuple(by_gate(refused)),
+        taken=summarize_gate(Gate.NONE.label, taken.assign(first=True)),
+        won=calibrate(trades["opened_at"], trades["confidence"], _won(trades)),
+        target_first=_target_first(pd.concat([taken, refused[refused["first"]]])),
+        concentration=concentration(trades, run.starting_balance),
+        inputs=inputs_seen(inside, run.settings),
     )
+
+
+def _fee(trades: pd.DataFrame, run: Run) -> float:
+    """Return what one side of a trade cost, as a fraction: what was paid, else the setting."""
+    paid = float(trades["fee_open"].median())
+    return paid if paid >= 0 else run.settings.exits.taker_fee
+
+
+def _won(trades: pd.DataFrame) -> pd.Series:
+    """Return 1 for a profit, 0 for a loss, NaN for a trade that is still open."""
+    return trades["profit_abs"].gt(0).astype(float).where(trades["closed_at"].notna())
+
+
+def _target_first(signals: pd.DataFrame) -> Calibration:
+    ends = signals["barrier"]
+    hit = ends.eq(int(Barrier.TARGET)).astype(float).where(ends.ne(int(Barrier.UNDECIDED)))
+    return calibrate(signals["at"], signals["confidence"], hit)
 
 
 def _analyzed(run: Run, series: Mapping[str, pd.DataFrame]) -> pd.DataFrame | None:
@@ -134,7 +199,17 @@ def _analyzed(run: Run, series: Mapping[str, pd.DataFrame]) -> pd.DataFrame | No
     nothing = candles.iloc[:0]
     higher = {name: series.get(name, nothing) for name in HIGHER_TIMEFRAMES}
     funding = series.get(FUNDING, pd.DataFrame({"date": nothing["date"], "funding_rate": []}))
-    return analyze(candles, higher, funding, run.settings, timeframe=run.step)
+    inputs = run.settings.inputs
+    return analyze(
+        candles,
+        higher,
+        funding,
+        run.settings,
+        timeframe=run.step,
+        open_interest=series.get(OPEN_INTEREST) if inputs.open_interest else None,
+        taker_flow=series.get(TAKER_FLOW) if inputs.taker_flow else None,
+        spot_taker_flow=series.get(SPOT_TAKER_FLOW) if inputs.taker_flow else None,
+    )
 
 
 def _period(run: Run, frame: pd.DataFrame) -> pd.DataFrame:

@@ -9,30 +9,55 @@ from regimekit.reports.study import Study
 from regimekit.reports.text import count, name, number, safe
 from regimekit.reports.wording import basis
 
+FILTERS = {
+    "direction": "Direction, 1h and 4h",
+    "funding": "Funding",
+    "squeeze": "Squeeze risk",
+    "order_book": "Order book",
+    "news": "News",
+}
+
 Rows = Iterable[tuple[Sequence[str], Summary]]
 
 
 def exit_table(study: Study) -> str:
     """Return regime x sub-strategy x exit with subtotals, and whether the total reconciles."""
-    columns = summary_columns(study.run)
-    heads = ("Regime", "Sub-strategy", "Exit")
-    body = []
-    for (regime,), subtotal in study.groups("regime"):
-        trades = study.trades[study.trades["regime"] == regime]
-        rows = breakdown(trades, ("sub_strategy", "exit"), study.run.starting_balance)
-        lines = [
-            _row((name(regime), name(sub), name(exit_)), summary, columns)
-            for (sub, exit_), summary in rows
-        ]
-        lines.append(_row((name(regime), "", "all exits"), subtotal, columns, "subtotal"))
-        body.append(f"<tbody>{''.join(lines)}</tbody>")
     caption = (
-        "Exits are Freqtrade's reasons; a stop that had moved is told apart as break even or "
-        "trail from the exit plan of the trade. R is gross before fees and funding and net after "
-        "them; durations are means."
+        "Exits are Freqtrade's reasons; a stop that had moved is told apart as break even, trail "
+        "or squeeze trail from the exit plan of the trade. R is gross before fees and funding and "
+        "net after them; durations are means."
     )
-    table = _frame(heads, columns, "".join(body), _foot(study, columns, len(heads)), caption)
+    heads = ("Regime", "Sub-strategy", "Exit")
+    keys = ("regime", "sub_strategy", "exit")
+    columns = summary_columns(study.run)
+    table = _nested(study, heads, keys, columns, "all exits", caption)
     return basis_line(study) + table + _reconciliation(study)
+
+
+def filter_table(study: Study) -> str:
+    """Return what each filter had said about the trades; each filter's rows make up the total."""
+    columns = summary_columns(study.run)
+    body = []
+    for key, title in FILTERS.items():
+        rows = [
+            _row((title if not place else "", verdict), summary, columns)
+            for place, ((verdict,), summary) in enumerate(study.groups(key))
+        ]
+        body.append(f"<tbody>{''.join(rows)}</tbody>")
+    caption = (
+        "What each filter said in the candle that decided the trade. Each filter's rows add up to "
+        "the total; what it refused is below, under refused entries."
+    )
+    heads = ("Filter", "Verdict")
+    return basis_line(study) + _frame(
+        heads, columns, "".join(body), _foot(study, columns, len(heads)), caption
+    )
+
+
+def hour_table(study: Study) -> str:
+    """Return results by hour of entry, behind a switch."""
+    table = group_table(study, ("Hour of entry, UTC",), study.groups("hour"))
+    return f"<details><summary>By hour of entry</summary>{table}</details>"
 
 
 def period_tables(study: Study) -> str:
@@ -44,9 +69,13 @@ def period_tables(study: Study) -> str:
 
 
 def cost_table(study: Study) -> str:
-    """Return what fees and funding took from each sub-strategy."""
+    """Return what fees and funding took from each side and sub-strategy, and whether it is all."""
+    heads, keys = ("Side", "Sub-strategy"), ("side", "sub_strategy")
     columns = cost_columns(study.run)
-    return group_table(study, ("Sub-strategy",), study.groups("sub_strategy"), columns)
+    table = _nested(
+        study, heads, keys, columns, "all", "Gross, fees and funding add up to the profit."
+    )
+    return basis_line(study) + table + _cost_check(study)
 
 
 def settings_table(study: Study) -> str:
@@ -86,6 +115,45 @@ def basis_line(study: Study) -> str:
 def paragraph(text: str) -> str:
     """Return `text` as a paragraph, escaped."""
     return f"<p>{safe(text)}</p>"
+
+
+def _nested(
+    study: Study,
+    heads: Sequence[str],
+    keys: Sequence[str],
+    columns: Sequence[Column],
+    all_of_them: str,
+    caption: str,
+) -> str:
+    """Return a table grouped by `keys`, with a subtotal for each value of the first."""
+    outer, *inner = keys
+    body = []
+    for (value,), subtotal in study.groups(outer):
+        trades = study.trades[study.trades[outer] == value]
+        lines = [
+            _row([name(part) for part in (value, *key)], summary, columns)
+            for key, summary in breakdown(trades, inner, study.run.starting_balance)
+        ]
+        blank = [""] * (len(inner) - 1)
+        lines.append(_row([name(value), *blank, all_of_them], subtotal, columns, "subtotal"))
+        body.append(f"<tbody>{''.join(lines)}</tbody>")
+    foot = _foot(study, columns, len(heads))
+    return _frame(heads, columns, "".join(body), foot, caption)
+
+
+def _cost_check(study: Study) -> str:
+    """Tell whether the fills, fees and funding of the closed trades make up their profit."""
+    left, digits = study.total.unexplained, max(study.run.decimals, 2)
+    if abs(left) <= study.reconciliation.tolerance:
+        return (
+            '<p class="agrees">The prices of the fills, less these fees, with this funding, give '
+            "Freqtrade's profit: no cost is missing.</p>"
+        )
+    amount = f"{number(left, digits, signed=True)} {study.run.currency}"
+    return (
+        f'<p class="differs" role="alert">{safe(amount)} of the profit come neither from the '
+        "prices of the fills nor from fees or funding.</p>"
+    )
 
 
 def _reconciliation(study: Study) -> str:

@@ -6,13 +6,21 @@ from rich.table import Table
 
 from regimekit.reports.columns import Column, money_digits
 from regimekit.reports.study import Study
-from regimekit.reports.text import name, number, percent
+from regimekit.reports.text import count, name, number, percent, span
+from regimekit.reports.verdicts import calibration_words, ledger_words
 from regimekit.reports.wording import basis
 
 
 def summary_tables(study: Study) -> list[Table]:
-    """Return the trades by regime, sub-strategy and exit, and the R of each sub-strategy."""
-    return [_by_exit(study), _r_summary(study)]
+    """Return trades by exit, R by sub-strategy, and what the result and the gates stand on."""
+    tables = [_by_exit(study), _r_summary(study)]
+    if study.total.trades:
+        tables.append(_without_best(study))
+    if study.won.total:
+        tables.append(_confidence(study))
+    if study.gates:
+        tables.append(_refusals(study))
+    return tables
 
 
 def _by_exit(study: Study) -> Table:
@@ -62,7 +70,68 @@ def _r_summary(study: Study) -> Table:
     return table
 
 
-def _table(title: str, study: Study) -> Table:
+def _without_best(study: Study) -> Table:
+    table = _table("WHAT THE RESULT HANGS ON", study, short=True)
+    table.add_column("Without the best")
+    for head in ("Trades left", study.run.currency, "Exp. R"):
+        table.add_column(head, justify="right")
+    for part in study.concentration.without:
+        rest = part.rest
+        table.add_row(
+            count(part.removed, part.unit),
+            f"{rest.trades:,}",
+            number(rest.profit, money_digits(study.run), signed=True),
+            number(rest.expectancy_r, signed=True),
+        )
+    return table
+
+
+def _confidence(study: Study) -> Table:
+    table = _table("DOES CONFIDENCE RANK SIGNALS?", study, short=True)
+    table.caption = escape(calibration_words(study))
+    table.add_column("Confidence of")
+    for head in ("Number", "Good", "Right order", "95 %"):
+        table.add_column(head, justify="right")
+    for label, found in (
+        ("trades: profit", study.won),
+        ("all signals: target first", study.target_first),
+    ):
+        if found.total:
+            table.add_row(
+                label,
+                f"{found.total:,}",
+                percent(found.hits / found.total, 0),
+                percent(found.auc, 0),
+                span(found.auc_interval, lambda share: percent(share, 0)),
+            )
+    return table
+
+
+def _refusals(study: Study) -> Table:
+    table = _table("WHAT REFUSED ENTRIES WOULD HAVE DONE, R AFTER FEES", study, short=True)
+    if missing := ledger_words(study):
+        table.caption = escape(missing)
+    table.add_column("Gate")
+    heads = ["Setups", "Mean"] if study.simulated else ["Setups", "Mean", "95 %"]
+    for head in heads:
+        table.add_column(head, justify="right")
+    if not study.simulated:
+        table.add_column("Verdict")
+    for row in (*study.gates, study.taken):
+        taken = row is study.taken
+        cells = [
+            "taken" if taken else escape(name(row.gate)),
+            f"{row.setups:,}",
+            number(row.mean_r, signed=True),
+            span(row.interval, lambda r: number(r, signed=True)),
+            "" if taken else row.verdict,
+        ]
+        table.add_row(*cells[: len(table.columns)], style="bold" if taken else "")
+    return table
+
+
+def _table(title: str, study: Study, *, short: bool = False) -> Table:
+    """Return an empty table; a `short` one follows others that have told basis and check."""
     check = study.reconciliation
     verdict = "reconciles with Freqtrade's total"
     if not check.agrees:
@@ -73,7 +142,7 @@ def _table(title: str, study: Study) -> Table:
     caption = f"{basis(study)}\n{verdict}"
     return Table(
         title=title,
-        caption=escape(caption),
+        caption=None if short else escape(caption),
         title_justify="left",
         caption_justify="left",
         box=SIMPLE_HEAD,  # without borders it fits 80 columns

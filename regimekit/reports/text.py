@@ -1,10 +1,13 @@
 """Numbers and names as a trader reads them; what is unknown is a dash, never a zero."""
 
 import math
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
 import pandas as pd
+
+from regimekit.reports.stats import Interval
 
 UNKNOWN = "\u2013"
 MINUS = "\u2212"
@@ -31,6 +34,11 @@ def percent(fraction: float, digits: int = 1, *, signed: bool = False) -> str:
     """Return a fraction as a percentage."""
     text = number(fraction * 100, digits, signed=signed)
     return text if text == UNKNOWN else f"{text}\u00a0%"
+
+
+def span(interval: Interval, show: Callable[[float], str]) -> str:
+    """Return both ends of an interval as `show` prints them."""
+    return f"{show(interval.low)} to {show(interval.high)}" if interval.known else UNKNOWN
 
 
 def count(value: int, noun: str) -> str:

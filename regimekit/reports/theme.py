@@ -67,6 +67,9 @@ nav ul { list-style: none; display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; 
 .facts dt { color: var(--soft); }
 .facts dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 .scroll { overflow-x: auto; margin: .5rem 0; }
+.tall { max-height: 36rem; overflow: auto; }
+.tall thead th { position: sticky; top: 0; background: var(--page); }
+.tall tfoot tr > * { position: sticky; bottom: 0; background: var(--page); }
 table { border-collapse: collapse; width: 100%; font-size: .875rem;
   font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--soft); padding-bottom: .35rem; }
@@ -86,6 +89,11 @@ tfoot tr > *, tfoot th[scope="row"] { font-weight: 700;
   font-weight: 600; max-width: none; }
 figure { margin: .5rem 0 0; }
 figcaption { max-width: 90ch; margin-top: .25rem; }
+fieldset { border: 1px solid var(--line); border-radius: 6px; margin: .5rem 0; font-size: .875rem;
+  display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; padding: .5rem 1rem; }
+legend { color: var(--soft); padding: 0 .35rem; }
+fieldset label { white-space: nowrap; cursor: pointer; }
+input { accent-color: #0072b2; }
 summary { cursor: pointer; color: var(--soft); font-size: .875rem; margin: .75rem 0; }
 footer { margin-top: 3rem; color: var(--soft); font-size: .8125rem; }
 @media (max-width: 600px) {
@@ -96,7 +104,7 @@ footer { margin-top: 3rem; color: var(--soft); font-size: .8125rem; }
   body { max-width: none; padding: 0; font-size: 11px; }
   nav { display: none; }
   figure, .scroll, .cards { break-inside: avoid; }
-  .scroll { overflow: visible; }
+  .scroll, .tall { overflow: visible; max-height: none; }
   h2 { break-after: avoid; }
 }
 """

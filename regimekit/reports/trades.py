@@ -31,7 +31,9 @@ COLUMNS = {
     "leverage": "float64",
     "fee_open": "float64",
     "fee_close": "float64",
+    "profit_ratio": "float64",
     "profit_abs": "float64",
+    "price_gain": "float64",
     "fees": "float64",
     "funding_fees": "float64",
 }
@@ -46,8 +48,10 @@ def trade_table(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame, shape (n_trades, 21)
+    DataFrame, shape (n_trades, 23)
         `COLUMNS`, and ``gross_profit`` (before fees and funding) and ``duration``.
+        ``profit_ratio`` is Freqtrade's, of the margin. ``price_gain`` is what the prices of the
+        fills give, NaN while a trade is open: ``gross_profit`` found another way.
     """
     rows = [_row(record) for record in records]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
@@ -77,11 +81,13 @@ def _row(record: Mapping[str, Any]) -> dict[str, Any]:
         "close_rate": math.nan if is_open else _number(record.get("close_rate")),
         "leverage": _number(record.get("leverage") or 1.0),
         "fees": _fees(record, is_open=is_open),
+        "price_gain": _price_gain(record, is_open=is_open),
         "funding_fees": _number(record.get("funding_fees") or 0.0),
     } | {
         name: _number(record.get(name))
         for name in (
-            "open_rate", "min_rate", "max_rate", "amount", "fee_open", "fee_close", "profit_abs"
+            "open_rate", "min_rate", "max_rate", "amount", "fee_open", "fee_close", "profit_ratio",
+            "profit_abs",
         )
     }  # fmt: skip
 
@@ -94,12 +100,11 @@ def _route(tag: str) -> tuple[str, str]:
     return regime.label, sub_strategy.value
 
 
-def _fees(record: Mapping[str, Any], *, is_open: bool) -> float:
-    """Return what both sides paid, from the fills.
+def _fills(record: Mapping[str, Any], *, is_open: bool) -> list[tuple[bool, float]]:
+    """Return whether it was an entry, and its notional, of every fill.
 
     An order's own ``cost`` already contains the fee, so price and amount are multiplied instead.
     """
-    rates = {True: _number(record.get("fee_open")), False: _number(record.get("fee_close"))}
     fills = [
         (bool(order.get("ft_is_entry")), _number(order["amount"]) * _number(order["safe_price"]))
         for order in record.get("orders") or ()
@@ -110,7 +115,23 @@ def _fees(record: Mapping[str, Any], *, is_open: bool) -> float:
         fills = [(True, amount * _number(record.get("open_rate")))]
         if not is_open:
             fills.append((False, amount * _number(record.get("close_rate"))))
+    return fills
+
+
+def _fees(record: Mapping[str, Any], *, is_open: bool) -> float:
+    """Return what both sides paid, from the fills."""
+    rates = {True: _number(record.get("fee_open")), False: _number(record.get("fee_close"))}
+    fills = _fills(record, is_open=is_open)
     return sum(rates[is_entry] * notional for is_entry, notional in fills)
+
+
+def _price_gain(record: Mapping[str, Any], *, is_open: bool) -> float:
+    """Return what the fills alone made; NaN of a trade that is open."""
+    if is_open:
+        return math.nan
+    bought_first = -1.0 if record.get("is_short") else 1.0
+    fills = _fills(record, is_open=is_open)
+    return bought_first * sum(-cost if is_entry else cost for is_entry, cost in fills)
 
 
 def _number(value: Any) -> float:

@@ -49,7 +49,9 @@ def record(**changes: Any) -> dict[str, Any]:
         trade["fee_open"] * trade["open_rate"] + trade["fee_close"] * trade["close_rate"]
     )
     times = {"open_timestamp": ms(opened), "close_timestamp": ms(closed)}
-    return {"profit_abs": gross - fees + trade["funding_fees"]} | trade | times
+    profit = gross - fees + trade["funding_fees"]
+    margin = trade["amount"] * trade["open_rate"] / trade["leverage"]
+    return {"profit_abs": profit, "profit_ratio": profit / margin} | trade | times
 
 
 def statistics(trades: Sequence[Mapping[str, Any]], **changes: Any) -> dict[str, Any]:

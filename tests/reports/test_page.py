@@ -4,13 +4,22 @@ import dataclasses
 import re
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 from rich.console import Console
 
 from regimekit.reports.chart import busiest, candle_figure, chart_pair, segments
 from regimekit.reports.page import build_report
+from regimekit.reports.stats import Interval
 from regimekit.reports.study import study
 from regimekit.reports.terminal import summary_tables
+from regimekit.reports.verdicts import (
+    calibration_words,
+    concentration_words,
+    gate_words,
+    ledger_words,
+)
+from regimekit.reports.vetoes import GateSummary
 from regimekit.reports.wording import SIMULATED, conclusion
 from tests.reports.builders import OTHER_PAIR, PAIR, decided, record, run_of
 
@@ -78,13 +87,19 @@ def test_the_structure_stands(html):
         "What this run supports",
         "Equity and drawdown",
         "Regime, sub-strategy and exit",
+        "Filters and hours",
+        "Any combination",
         "Results in R",
         "Excursions",
         "Candles and regimes",
+        "Refused entries",
+        "Confidence",
+        "Concentration",
         "Pairs",
         "Long and short",
         "Months and weeks",
         "Costs",
+        "Data of the filters",
         "Settings",
     ]
     by_exit = outline.tables[0]
@@ -96,12 +111,40 @@ def test_the_structure_stands(html):
     assert outline.alerts == []
 
 
-def test_subtotals_add_up_in_print(html):
-    rows = Outline(html).tables[0][1:]
+@pytest.mark.parametrize(
+    ("heads", "place", "label"),
+    [
+        (["Regime", "Sub-strategy", "Exit"], 2, "all exits"),
+        (["Side", "Sub-strategy"], 1, "all"),
+    ],
+)
+def test_subtotals_add_up_in_print(html, heads, place, label):
+    (table,) = [
+        table for table in Outline(html).tables if table and table[0][: len(heads)] == heads
+    ]
     counts = {True: 0, False: 0}
-    for row in rows[:-1]:
-        counts[row[2] == "all exits"] += int(row[3])
+    for row in table[1:-1]:
+        counts[row[place] == label] += int(row[len(heads)])
     assert counts == {True: 13, False: 13}
+
+
+def test_the_rows_of_every_filter_make_up_the_total(html):
+    (table,) = [table for table in Outline(html).tables if table and table[0][0] == "Filter"]
+    counts, own = {}, ""
+    for filter_, _, trades, *_ in table[1:-1]:
+        own = filter_ or own
+        counts[own] = counts.get(own, 0) + int(trades)
+    assert counts == dict.fromkeys(
+        ["Direction, 1h and 4h", "Funding", "Squeeze risk", "Order book", "News"], 13
+    )
+
+
+def test_a_cost_that_is_missing_is_an_alert():
+    hidden = record()
+    hidden["profit_abs"] -= 0.5
+    alerts = Outline(build_report(study(run_of([hidden]), {}))).alerts
+    assert len(alerts) == 1
+    assert alerts[0].startswith("\u22120.500 USDT of the profit come neither from the prices")
 
 
 def test_a_hand_made_row_reads_as_computed():
@@ -148,6 +191,85 @@ def test_a_simulated_market_only_says_that_profits_mean_nothing(example):
     assert conclusion(invented) == SIMULATED
     assert page.count("simulated market \u00b7 2026-01-05") >= 5
     assert "interval is" not in page
+
+
+def judged(example, **verdicts):
+    """The example with gates whose interval of the mean is as given."""
+    gates = tuple(
+        GateSummary(gate, 9, 5, 5, 0.4, sum(edges) / 2, Interval(*edges))
+        for gate, edges in verdicts.items()
+    )
+    return dataclasses.replace(example, gates=gates)
+
+
+def test_gates_are_judged_in_a_plain_sentence(example):
+    examined = judged(
+        example, day=(-0.9, -0.1), hour=(-0.5, 0.5), cooldown=(0.1, 0.9), news=(-1.2, -0.3)
+    )
+    text = gate_words(examined)
+    assert "Earned their keep, for what they refused would have lost: day, news." in text
+    assert "Cost money, for what they refused would have won: cooldown." in text
+    assert "Cannot tell, the interval holds zero or there is too little: hour." in text
+    assert "earned its keep" in printed(examined)
+
+
+def test_gates_of_an_invented_market_are_not_judged(example):
+    invented = dataclasses.replace(judged(example, day=(-0.9, -0.1)), simulation={})
+    for text in (build_report(invented), printed(invented)):
+        assert "earned its keep" not in text
+        assert "Earned their keep" not in text
+        assert "\u22120.90 to" not in text
+    assert "in an invented market it says nothing" in gate_words(invented)
+    assert "cannot be judged" in calibration_words(invented)
+
+
+def test_what_a_ledger_leaves_out_is_said(example):
+    assert "No veto ledger of this run was found" in ledger_words(example)
+    assert ledger_words(dataclasses.replace(example, ledger_rows=12)) == ""
+    most = example.run.settings.vetoes.most_rows
+    assert "its 20,000 latest rows" in ledger_words(dataclasses.replace(example, ledger_rows=most))
+
+
+def test_the_ledger_of_the_run_is_measured(example, market, trades):
+    at = example.run.start + pd.Timedelta(hours=30)
+    ledger = pd.DataFrame(
+        [{"at": at.isoformat(), "pair": PAIR, "side": "long", "gate": "cooldown",
+          "stop_distance": 1.0, "target_rr": 1.0}]
+    )  # fmt: skip
+    examined = study(run_of(trades), market, vetoes=ledger)
+    (own,) = [row for row in examined.gates if row.gate == "cooldown"]
+    assert (own.refused, own.known, examined.ledger_rows) == (1, 1, 1)
+    assert examined.taken.setups == 12
+    rows = [row for table in Outline(build_report(examined)).tables for row in table]
+    assert [row[:4] for row in rows if row[0] == "cooldown"] == [["cooldown", "1", "1", "1"]]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (0.55, 0.7, "Among the trades more of it did mean better chances of a profit."),
+        (0.3, 0.45, "Among the trades more of it meant worse chances of a profit."),
+        (0.4, 0.6, "Among the trades it cannot be told whether more of it means better chances"),
+    ],
+)
+def test_confidence_is_judged_in_words(example, low, high, words):
+    won = dataclasses.replace(example.won, auc=(low + high) / 2, auc_interval=Interval(low, high))
+    text = calibration_words(dataclasses.replace(example, won=won))
+    assert text.startswith("Confidence is a score made of points, and no claim")
+    assert words in text
+
+
+def test_silent_filters_are_named_where_a_reader_looks(example):
+    text = "Without data in this run: open interest, perpetual taker flow, spot taker flow."
+    assert build_report(example).count(text) == 2  # at the top, and beside the shares
+    assert "order book and news are asked" in build_report(example).lower()
+
+
+def test_concentration_says_what_is_left(example):
+    text = concentration_words(example)
+    assert "without the best 5 trades" in text
+    assert "pairs" not in text  # two of two: nothing would be left to speak of
+    assert "of all that winning trades made" in text
 
 
 def test_recorded_data_states_what_the_run_supports(example):

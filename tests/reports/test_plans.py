@@ -7,18 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regimekit.reports.plans import with_plans
+from regimekit.adaptive import adapt
+from regimekit.reports.entries import with_entries
+from regimekit.reports.plans import adaptation_at, past_trades, with_plans
 from regimekit.reports.trades import trade_table
 from regimekit.schema import Regime
-from regimekit.settings import ExitSettings
+from tests.described import described
 from tests.reports.builders import PAIR, START, STEP, decided, record
 
-EXITS = ExitSettings()  # break-even at 1.8 R, trail of 2.5 ATR
+SETTINGS = described()  # break-even at 1.8 R, trail of 2.5 ATR, 1 ATR while squeezed
+TIMEFRAME = STEP.to_pytimedelta()
 
 
-def planned(*records, frame=None, exits=EXITS):
+def planned(*records, frame=None, settings=SETTINGS):
     frames = {PAIR: decided() if frame is None else frame}
-    return with_plans(trade_table(records), frames, exits, timeframe=STEP.to_pytimedelta())
+    entries = with_entries(trade_table(records), frames, timeframe=TIMEFRAME)
+    return with_plans(entries, frames, settings, timeframe=TIMEFRAME)
 
 
 def only(*args, **kwargs):
@@ -92,6 +96,101 @@ def test_a_moved_stop_is_told_apart(best, reason, kind, short):
     move = {"min_rate": 99.5, "close_rate": 100.2, "max_rate": best}
     trade = record(**(mirrored(move) if short else move), exit_reason=reason)
     assert only(trade)["exit"] == kind
+
+
+def test_without_break_even_only_the_trail_moves_a_stop():
+    settings = described(exits={"break_even": False})
+    move = {"min_rate": 99.5, "close_rate": 100.2}
+    kinds = [
+        only(record(**move, max_rate=best), settings=settings)["exit"] for best in (103.9, 104.0)
+    ]
+    assert kinds == ["trailing_stop_loss", "trail"]
+
+
+@pytest.mark.parametrize("short", [False, True])
+@pytest.mark.parametrize(
+    ("squeezed", "best", "kind"),
+    [
+        (1.0, 101.0, "squeeze_trail"),  # 100 is tighter than 98, long before break-even
+        (-1.0, 101.0, "trailing_stop_loss"),  # the other side's trouble
+        (math.nan, 101.0, "trailing_stop_loss"),  # nobody knows
+        (1.0, 104.0, "squeeze_trail"),  # 103 is tighter than the trail's 101.5
+    ],
+)
+def test_a_trail_that_squeeze_risk_tightened_is_told_apart(squeezed, best, kind, short):
+    move = {"min_rate": 99.5, "close_rate": 100.2, "max_rate": best}
+    frame = decided(squeeze_risk=-squeezed if short else squeezed)
+    trade = record(**(mirrored(move) if short else move))
+    assert only(trade, frame=frame)["exit"] == kind
+    off = described(squeeze={"tighten": False})
+    calm = "trail" if best >= 104 else "trailing_stop_loss"
+    assert only(trade, frame=frame, settings=off)["exit"] == calm
+
+
+def test_squeeze_risk_counts_from_the_candle_after_it_was_seen():
+    opened = START + pd.Timedelta(hours=30)
+    move = {"min_rate": 99.5, "close_rate": 100.2, "max_rate": 101.0, "hours": 5.0}
+    closed = opened + pd.Timedelta(hours=5)
+    for seen, kind in ((closed - STEP, "squeeze_trail"), (closed, "trailing_stop_loss")):
+        frame = decided(squeeze_risk=0.0)
+        frame.loc[frame["date"] == seen, "squeeze_risk"] = 1.0
+        assert only(record(**move, opened=opened), frame=frame)["exit"] == kind
+
+
+def test_the_first_to_tighten_most_names_the_exit():
+    # Squeezed early at a best of 101 (stop 100), the trail later reaches 104 - 2.5 = 101.5.
+    frame = decided(squeeze_risk=0.0, high=101.0)
+    opened = START + pd.Timedelta(hours=30)
+    frame.loc[frame["date"] <= opened + 2 * STEP, "squeeze_risk"] = 1.0
+    frame.loc[frame["date"] >= opened + 8 * STEP, "high"] = 104.0
+    trade = record(opened=opened, min_rate=99.5, close_rate=101.5, max_rate=104.0)
+    assert only(trade, frame=frame)["exit"] == "trail"
+
+
+def test_a_wider_market_widens_the_trail():
+    # At a best of 104.5 a trail of 2.5 ATR stops at 102; of 5 ATR it is behind break-even.
+    move = {"min_rate": 99.5, "close_rate": 102.0, "max_rate": 104.5}
+    assert only(record(**move), frame=decided(trail_factor=1.0))["exit"] == "trail"
+    assert only(record(**move), frame=decided(trail_factor=2.0))["exit"] == "break_even"
+
+
+def history(count, **changes):
+    """Trades that ended one after the other, an hour each, before 30:00."""
+    first = START + pd.Timedelta(hours=2)
+    return [
+        record(opened=first + pd.Timedelta(hours=number), hours=1.0, **changes)
+        for number in range(count)
+    ]
+
+
+def test_stop_and_target_follow_the_results_before():
+    trades = planned(*history(12, close_rate=104.0), record(close_rate=104.0, hours=6.0))
+    adaptation = adapt(trades["profit_ratio"].iloc[:12] / 3.0, SETTINGS.adaptive, target_rr=2.0)
+    assert adaptation.stop > 1.0
+    assert adaptation.reward > 1.0
+    last = trades.iloc[-1]
+    assert 100.0 - last["stop"] == pytest.approx(2.0 * adaptation.stop)
+    assert last["target_r"] == pytest.approx(2.0 * adaptation.reward)
+    # The first had no results to look back on.
+    assert (trades["stop"].iloc[0], trades["target_r"].iloc[0]) == (98.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    "settings", [described(trade_history=False), described(adaptive={"enabled": False})]
+)
+def test_a_layer_that_is_off_changes_nothing(settings):
+    last = planned(*history(12), record(hours=6.0), settings=settings).iloc[-1]
+    assert (last["stop"], last["target_r"]) == (98.0, 2.0)
+
+
+def test_only_results_of_the_same_sub_strategy_before_the_candle_count():
+    other = history(12, enter_tag="ranging:mean_reversion")
+    trades = trade_table([*history(12), *other, record(is_open=True)])
+    past = past_trades(trades)
+    opened = (START + pd.Timedelta(hours=13)).to_pydatetime()  # the eleventh closes just then
+    found = adaptation_at(past, "momentum", opened, SETTINGS)
+    results = trades.loc[trades["sub_strategy"] == "momentum", "profit_ratio"].iloc[:10] / 3.0
+    assert found == adapt(results, SETTINGS.adaptive, target_rr=2.0)
 
 
 def test_the_signal_is_the_candle_that_had_closed_at_the_entry():

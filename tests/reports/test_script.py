@@ -1,12 +1,17 @@
 """scripts/report.py: a file and tables, or one line and exit code 2."""
 
 import importlib.util
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from providers.storage.store import native_path, write_frame
-from tests.reports.builders import statistics
+from providers.storage.store import native_path, store_path, write_frame
+from providers.storage.vetoes import LedgerFile, ledger_path
+from regimekit.schema import Availability
+from tests.reports.builders import END, PAIR, START, STEP, statistics
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "report.py"
 
@@ -55,6 +60,71 @@ def test_a_default_datadir_may_be_missing(report, export):
     assert not report.load_study(export()).frames
 
 
+def snapshots(**columns):
+    dates = pd.date_range(START - pd.Timedelta(days=5), END, freq=STEP, inclusive="left")
+    random = np.random.default_rng(3)
+    values = {name: scale * random.uniform(1, 2, len(dates)) for name, scale in columns.items()}
+    return pd.DataFrame({"date": dates, **values})
+
+
+def test_open_interest_and_flow_are_read_where_the_run_read_them(report, export, datadir):
+    blind = report.load_study(export(), datadir=datadir)
+    assert blind.frames[PAIR]["squeeze_risk"].isna().all()
+    interest = snapshots(open_interest_amount=1000.0)
+    write_frame(interest, native_path(datadir, PAIR, "15m", "open_interest"))
+    flow = snapshots(volume=100.0, taker_buy_volume=50.0)
+    flow = flow.assign(known_at=flow["date"] + STEP)
+    write_frame(flow, store_path(datadir, "taker_flow", PAIR, "15m"), checksum=True)
+    examined = report.load_study(export(), datadir=datadir)
+    frame = examined.frames[PAIR]
+    for state in ("oi_state", "flow_state", "squeeze_state"):
+        assert frame[state].eq(int(Availability.OK)).mean() > 0.9
+    assert frame["spot_flow_state"].eq(int(Availability.OUTAGE)).all()
+    shares = {item.name: item.share for item in examined.inputs}
+    assert shares["open interest"] == pytest.approx(0.5, abs=0.05)  # of two pairs it has one
+
+
+def test_damaged_flow_counts_as_missing_as_it_did_in_the_run(report, export, datadir):
+    path = store_path(datadir, "taker_flow", PAIR, "15m")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"junk")
+    frame = report.load_study(export(), datadir=datadir).frames[PAIR]
+    assert frame["flow_state"].eq(int(Availability.OUTAGE)).all()
+
+
+@pytest.fixture
+def vetoes(tmp_path):
+    """A folder with the ledger of a run that began at noon, and one of the run before."""
+    noon = datetime(2026, 1, 20, 12, tzinfo=UTC)
+    for started, rows in ((noon - timedelta(minutes=5), 1), (noon + timedelta(seconds=3), 2)):
+        path = ledger_path(tmp_path / "vetoes", "RegimeRouter", "backtest", f"{started:%H%M}")
+        run = {"strategy": "RegimeRouter", "run_mode": "backtest",
+               "timerange": "20260105-20260115", "started_at": started.isoformat()}  # fmt: skip
+        at = START + pd.Timedelta(hours=30)
+        LedgerFile(path, run, 100).append(
+            {"at": (at + number * STEP).isoformat(), "pair": PAIR, "side": "long", "gate": "hour"}
+            for number in range(rows)
+        )
+    return tmp_path / "vetoes"
+
+
+def test_the_ledger_of_the_run_is_found(report, export, trades, datadir, vetoes):
+    noon = int(datetime(2026, 1, 20, 12, tzinfo=UTC).timestamp())
+    own = export({"RegimeRouter": statistics(trades, backtest_run_start_ts=noon)})
+    examined = report.load_study(own, datadir=datadir, vetoes=vetoes)
+    assert examined.ledger_rows == 2
+    assert [row.refused for row in examined.gates if row.gate == "hour"] == [2]
+    earlier = min(vetoes.iterdir())
+    assert report.load_study(own, datadir=datadir, vetoes=earlier).ledger_rows == 1
+
+
+@pytest.mark.parametrize("began", [None, "soon", 0])
+def test_a_run_without_ledger_has_none(report, export, trades, vetoes, began):
+    own = export({"RegimeRouter": statistics(trades, backtest_run_start_ts=began)})
+    assert report.load_study(own, vetoes=vetoes).ledger_rows is None
+    assert report.load_study(export(), vetoes=vetoes / "nowhere").ledger_rows is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -88,5 +158,13 @@ def test_help_explains_every_option(report, capsys):
         report.main(["--help"])
     assert stopped.value.code == 0
     shown = capsys.readouterr().out
-    for option in ("--result", "--latest", "--datadir", "--pair", "--output", "--simulated"):
+    for option in (
+        "--result",
+        "--latest",
+        "--datadir",
+        "--pair",
+        "--output",
+        "--simulated",
+        "--vetoes",
+    ):
         assert option in shown

@@ -44,3 +44,30 @@ def test_an_open_trade_has_neither_exit_nor_result():
 def test_trades_come_in_the_order_they_closed():
     table = trade_table([record(hours=9), record(hours=2), record(hours=4)])
     assert table["closed_at"].is_monotonic_increasing
+
+
+@pytest.mark.parametrize("short", [False, True])
+def test_the_prices_of_the_fills_tell_the_gain_another_way(short):
+    trade = trade_table([record(is_short=short)]).iloc[0]
+    assert trade["price_gain"] == pytest.approx(-8.0 if short else 8.0)
+    assert trade["price_gain"] == pytest.approx(trade["gross_profit"])
+
+
+def test_a_cost_that_nobody_names_shows_between_the_two():
+    hidden = record()
+    hidden["profit_abs"] -= 0.5
+    trade = trade_table([hidden]).iloc[0]
+    assert trade["gross_profit"] - trade["price_gain"] == pytest.approx(-0.5)
+
+
+def test_the_gain_of_several_fills_is_that_of_each():
+    orders = [
+        {"amount": 1.0, "safe_price": 100.0, "ft_is_entry": True, "order_filled_timestamp": 1},
+        {"amount": 1.0, "safe_price": 110.0, "ft_is_entry": True, "order_filled_timestamp": 2},
+        {"amount": 2.0, "safe_price": 120.0, "ft_is_entry": False, "order_filled_timestamp": 3},
+    ]
+    assert trade_table([record(orders=orders)]).iloc[0]["price_gain"] == pytest.approx(30.0)
+
+
+def test_an_open_trade_has_no_gain_yet():
+    assert pd.isna(trade_table([record(is_open=True)]).iloc[0]["price_gain"])
