@@ -11,7 +11,10 @@ from typing import NamedTuple
 
 import pytest
 
-OURS = {"regimekit", "providers", "replay", "scripts", "hyperopts", "benchmarks", "tests"}
+OURS = {
+    *("regimekit", "providers", "replay", "experiments"),
+    *("scripts", "hyperopts", "benchmarks", "tests"),
+}
 
 # Modules with which Python talks to disk, network, other processes, or the clock.
 IO_MODULES = {
@@ -39,7 +42,12 @@ LAYERS = {  # the longest matching path counts
     "regimekit": Layer(("regimekit",), freqtrade=False, pure=True),
     "regimekit/schema.py": Layer((), freqtrade=False, pure=True),
     "regimekit/hooks": Layer(
-        ("regimekit", "providers.storage.store", "providers.errors"), freqtrade=True
+        (
+            "regimekit",
+            *("providers.contract", "providers.errors"),
+            *("providers.storage.store", "providers.storage.vetoes"),
+        ),
+        freqtrade=True,
     ),
     # The one hook that has the network asked: it hands the asking to threads of `providers`.
     "regimekit/hooks/feed.py": Layer(("regimekit", "providers"), freqtrade=True),
@@ -47,9 +55,14 @@ LAYERS = {  # the longest matching path counts
     "providers/command_line.py": Layer(("providers",), freqtrade=True),
     "providers": Layer(("providers", "regimekit.schema"), freqtrade=False),
     "replay": Layer(("replay", "providers", "regimekit.schema"), freqtrade=False),
+    "experiments": Layer(("experiments", "providers", "regimekit", "replay"), freqtrade=False),
+    # What the pack is compared with owes it nothing.
+    "experiments/strategies": Layer((), freqtrade=True),
     "user_data/strategies": Layer(("regimekit",), freqtrade=True),
     "hyperopts": Layer(("regimekit", "hyperopts"), freqtrade=True),
-    "scripts": Layer(("scripts", "providers", "regimekit", "replay"), freqtrade=True),
+    "scripts": Layer(
+        ("scripts", "providers", "regimekit", "replay", "experiments"), freqtrade=True
+    ),
 }
 # A library module knows nothing of Freqtrade's callbacks; hooks know of the library.
 ONLY_HOOKS_IMPORT_HOOKS = ("regimekit/hooks", "user_data/strategies", "hyperopts", "scripts")
@@ -131,8 +144,8 @@ WRONG = {
     "a decision that knows Freqtrade": ("regimekit/risk/size.py", "import freqtrade.persistence"),
     "a decision that knows a hook": ("regimekit/regime.py", "from regimekit.hooks import base"),
     "a decision that replays": ("regimekit/exits/plan.py", "import replay"),
-    "a decision with a path": ("regimekit/settings.py", "from pathlib import Path"),
-    "a decision that opens": ("regimekit/settings.py", "text = open('x').read()"),
+    "a decision with a path": ("regimekit/settings/risk.py", "from pathlib import Path"),
+    "a decision that opens": ("regimekit/settings/risk.py", "text = open('x').read()"),
     "a decision that prints": ("regimekit/decisions.py", "print(1)"),
     "a decision that asks the time": ("regimekit/pipeline.py", "moment = datetime.now(tz=UTC)"),
     "a decision that reads a frame": ("regimekit/inputs.py", "frame = pd.read_feather(name)"),
@@ -144,6 +157,9 @@ WRONG = {
     "a provider that decides": ("providers/storage/store.py", "from regimekit.regime import latch"),
     "a provider that replays": ("providers/storage/store.py", "from replay.clock import Clock"),
     "a replay that decides": ("replay/app.py", "import regimekit.decisions"),
+    "an experiment that drives Freqtrade": ("experiments/runs.py", "import freqtrade.optimize"),
+    "a decision that experiments": ("regimekit/decisions.py", "import experiments.variants"),
+    "a baseline that borrows": ("experiments/strategies/X.py", "from regimekit import regime"),
     "a strategy that reads data": ("user_data/strategies/X.py", "import providers.storage.store"),
     "a package imported whole": ("providers/storage/store.py", "import regimekit"),
 }
