@@ -45,11 +45,11 @@ def measure(bench: Bench) -> list[Figure]:
 class CandlesInMemory:
     """Stands in for Freqtrade's DataProvider."""
 
-    def __init__(self, datadir: Path, pairs: tuple[str, ...]) -> None:
+    def __init__(self, datadir: Path, pairs: tuple[str, ...], candles_each: int = CANDLES) -> None:
         self._whitelist = list(pairs)
         self._frames: dict[tuple[str, str, str], pd.DataFrame] = {}
         for pair in pairs:
-            candles = read_frame(native_path(datadir, pair, "15m")).tail(CANDLES)
+            candles = read_frame(native_path(datadir, pair, "15m")).tail(candles_each)
             self._frames[pair, "15m", ""] = candles.reset_index(drop=True)
             began = candles["date"].iloc[0]
             for timeframe, kind in (
@@ -77,30 +77,35 @@ def _times(
 
     The first round warms up and does not count.
     """
+    provider = CandlesInMemory(datadir, pairs)
+    strategies = {name: loaded(name, datadir, provider) for name in STRATEGIES}
+    times: dict[str, list[float]] = {name: [] for name in strategies}
+    for _ in range(rounds + 1):
+        for name, strategy in strategies.items():
+            seconds = [seconds_of(strategy, provider, pair) for pair in pairs]
+            times[name].append(sum(seconds) / len(pairs))
+    return {name: seconds[1:] for name, seconds in times.items()}, peak_memory(resource.RUSAGE_SELF)
+
+
+def loaded(name: str, datadir: Path, provider: CandlesInMemory) -> Any:
+    """Return a strategy of `STRATEGIES` as Freqtrade's notebooks load it, fed by `provider`."""
     # Imported here, or every process of the benchmark would carry the engine
     from freqtrade.configuration import Configuration  # noqa: PLC0415
     from freqtrade.enums import RunMode  # noqa: PLC0415
     from freqtrade.resolvers import StrategyResolver  # noqa: PLC0415
 
     logging.disable(logging.INFO)
-    provider = CandlesInMemory(datadir, pairs)
     user_data = ROOT / "user_data"
     options = {"config": [str(user_data / "config.json")], "user_data_dir": str(user_data)}
-    strategies = {}
-    for name, folder in STRATEGIES.items():
-        config = Configuration(options, RunMode.UTIL_NO_EXCHANGE).get_config()
-        config |= {"strategy": name, "strategy_path": str(folder), "datadir": datadir}
-        strategies[name] = StrategyResolver.load_strategy(config)
-        strategies[name].dp = provider
-    times: dict[str, list[float]] = {name: [] for name in strategies}
-    for _ in range(rounds + 1):
-        for name, strategy in strategies.items():
-            seconds = [_seconds(strategy, provider, pair) for pair in pairs]
-            times[name].append(sum(seconds) / len(pairs))
-    return {name: seconds[1:] for name, seconds in times.items()}, peak_memory(resource.RUSAGE_SELF)
+    config = Configuration(options, RunMode.UTIL_NO_EXCHANGE).get_config()
+    config |= {"strategy": name, "strategy_path": str(STRATEGIES[name]), "datadir": datadir}
+    strategy = StrategyResolver.load_strategy(config)
+    strategy.dp = provider
+    return strategy
 
 
-def _seconds(strategy: Any, provider: CandlesInMemory, pair: str) -> float:
+def seconds_of(strategy: Any, provider: CandlesInMemory, pair: str) -> float:
+    """Return the CPU time that the columns of one pair take."""
     candles, about = provider.get_pair_dataframe(pair, "15m"), {"pair": pair}
     gc.collect()
     began = process_time()

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from time import monotonic
 
 import data
+import live
 import loop
 import populate
 import year
@@ -30,6 +31,7 @@ from replay.client import ReplayError, running
 BENCHMARKS: dict[str, Callable[[Bench], list[Figure]]] = {
     "loop": loop.measure,
     "populate": populate.measure,
+    "live": live.measure,
     "data": data.measure,
     "year": year.measure,
 }

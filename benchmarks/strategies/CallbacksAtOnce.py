@@ -38,6 +38,9 @@ class CallbacksAtOnce(ReplayedTrades):
     def custom_stoploss(self, after_fill: bool, **kwargs: Any) -> None:
         return None
 
+    def custom_exit(self, **kwargs: Any) -> None:
+        return None
+
     def custom_roi(self, **kwargs: Any) -> None:
         return None  # RegimeRouter has it too and, as shipped, never lets it be asked
 
