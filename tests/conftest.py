@@ -13,6 +13,8 @@ settings.load_profile("deterministic")
 # Tests read tables and talk to loopback; some machines ask for color or name a proxy.
 os.environ.pop("FORCE_COLOR", None)
 os.environ.update(NO_PROXY="127.0.0.1,localhost", no_proxy="127.0.0.1,localhost")
+# Freqtrade's environment overrides its files: no test writes or prunes the user's own ledgers.
+os.environ["FREQTRADE__REGIMEKIT__VETOES__LEDGER"] = "false"
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

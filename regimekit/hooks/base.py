@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 from freqtrade.enums import RunMode
 from freqtrade.exceptions import OperationalException
 from freqtrade.exchange import timeframe_to_seconds
-from freqtrade.persistence import Trade
 from freqtrade.strategy import IStrategy
 from freqtrade.strategy.parameters import BaseParameter, NumericParameter
 
@@ -94,10 +93,3 @@ class PackStrategy(IStrategy):
         """Return when the candle that contains `moment` opened."""
         seconds = int(moment.timestamp())
         return datetime.fromtimestamp(seconds - seconds % self.timeframe_seconds, tz=UTC)
-
-    @staticmethod
-    def closed_trades() -> list[Trade]:
-        """Return all closed trades in the order they closed, live or in a backtest."""
-        trades = Trade.get_trades_proxy(is_open=False)
-        # A backtest appends them in order; the database promises none.
-        return sorted(trades, key=lambda trade: trade.close_date_utc) if Trade.use_db else trades

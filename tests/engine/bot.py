@@ -22,6 +22,8 @@ SPEC = MarketSpec(
     warmup_days=75,
 )
 TIMERANGE = "20260101-20260131"
+# Refused orders are written into the user's own folder otherwise, and the oldest ledgers deleted.
+NO_LEDGER = {"FREQTRADE__REGIMEKIT__VETOES__LEDGER": "false"}
 
 
 @dataclass(frozen=True)
@@ -32,14 +34,21 @@ class Bot:
     datadir: Path
     folder: Path
 
-    def run(self, *arguments: str, settings: dict[str, Any] | None = None, **extra: Any) -> Run:
+    def run(
+        self,
+        *arguments: str,
+        settings: dict[str, Any] | None = None,
+        environment: dict[str, str] | None = None,
+    ) -> Run:
         """Run a command; `settings` overlay the configuration as a further file."""
         command = list(arguments)
         if settings:
             overlay = self.folder / "overlay.json"
             overlay.write_text(json.dumps(settings))
-            command += ["--config", CONFIG, "--config", str(overlay)]
-        return run_freqtrade(command, url=self.url, cwd=ROOT, timeout=240, **extra)
+            command += [] if "--config" in command else ["--config", CONFIG]
+            command += ["--config", str(overlay)]
+        variables = {**NO_LEDGER, **(environment or {})}
+        return run_freqtrade(command, url=self.url, cwd=ROOT, environment=variables, timeout=240)
 
     def backtest(
         self,
@@ -48,6 +57,7 @@ class Bot:
         pairs: tuple[str, ...] = SPEC.pairs,
         strategy: str = "RegimeRouter",
         timerange: str = TIMERANGE,
+        environment: dict[str, str] | None = None,
     ) -> tuple[Run, dict[str, Any]]:
         """Backtest and return the run and what Freqtrade exported for the strategy."""
         results = self.folder / "results"
@@ -63,6 +73,7 @@ class Bot:
             "--pairs",
             *pairs,
             settings=settings,
+            environment=environment,
         )
         exports = sorted(results.glob("*.zip"), key=lambda path: path.stat().st_mtime_ns)
         if not exports:

@@ -1,7 +1,7 @@
 """The golden backtest: what it consists of, and how to record it anew.
 
-``python -m tests.engine.golden`` simulates the market, backtests the shipped defaults on it and
-rewrites the golden file.
+``python -m tests.engine.golden`` simulates the market, backtests the shipped defaults and the
+described settings on it and rewrites the golden file.
 """
 
 import hashlib
@@ -14,9 +14,12 @@ from typing import Any
 from replay.client import running
 from replay.simulator.market import simulate
 from replay.simulator.write import VERSION, write_market
+from tests.described import DESCRIBED
 from tests.engine.bot import SPEC, TIMERANGE, Bot
 
 GOLDEN = Path(__file__).parent / "golden.json"
+# The described settings trade more, in every regime, and stay when the defaults change.
+RUNS: dict[str, dict[str, Any] | None] = {"shipped": None, "described": {"regimekit": DESCRIBED}}
 
 
 def summary(result: dict[str, Any]) -> dict[str, Any]:
@@ -47,19 +50,22 @@ def _fingerprint(trades: list[dict[str, Any]]) -> str:
 
 def record() -> None:
     """Write the golden file with its pedigree."""
+    expected = {}
     with tempfile.TemporaryDirectory() as folder:
         datadir = Path(folder) / "market"
         write_market(simulate(SPEC), datadir)
         with running(datadir) as url:
-            run, result = Bot(url, datadir, Path(folder)).backtest()
-    if not run.ok:
-        raise SystemExit(run.explain())
+            for name, settings in RUNS.items():
+                run, result = Bot(url, datadir, Path(folder)).backtest(settings=settings)
+                if not run.ok:
+                    raise SystemExit(run.explain())
+                expected[name] = summary(result)
     document = {
-        "source": f"replay.simulator version {VERSION}, shipped configuration",
+        "source": f"replay.simulator version {VERSION}, shipped and described settings",
         "record": "python -m tests.engine.golden",
         "spec": SPEC.as_json(),
         "timerange": TIMERANGE,
-        "expected": summary(result),
+        "expected": expected,
     }
     GOLDEN.write_text(json.dumps(document, indent=2) + "\n")
     sys.stdout.write(GOLDEN.read_text())

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.freqtrade
             "5",
             "regimekit.risk.equity_at_risk is 5, expected 0.0001 to 0.05",
         ),
-        ("EXITS__TRAIL_ATR", "nan", "regimekit.exits.trail_atr is nan, expected 0.8 to 10"),
+        ("EXITS__TRAIL_ATR", "nan", "regimekit.exits.trail_atr is nan, expected 0.8 to 40"),
         (
             "RISK__TARGET_LEVERGE",
             "3",

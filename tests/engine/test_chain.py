@@ -11,6 +11,7 @@ import pytest
 
 from providers.storage.store import native_path, read_dataset, read_frame
 from replay.client import running
+from tests.described import DESCRIBED
 from tests.engine.bot import ROOT, Bot
 
 pytestmark = [pytest.mark.freqtrade, pytest.mark.xdist_group("chain")]
@@ -57,7 +58,11 @@ def filled(bare, simulated, tmp_path_factory) -> Path:
 
 def trades(url: str, datadir: Path, folder: Path, strategy: str) -> list[dict[str, object]]:
     run, result = Bot(url, datadir, folder).backtest(
-        f"--strategy-path={STRATEGIES}", strategy=strategy, pairs=PAIRS, timerange=TIMERANGE
+        f"--strategy-path={STRATEGIES}",
+        settings={"regimekit": DESCRIBED},
+        strategy=strategy,
+        pairs=PAIRS,
+        timerange=TIMERANGE,
     )
     assert run.ok, run.explain()
     return list(result["trades"])
