@@ -4,8 +4,8 @@ Freqtrade copies the trade for every callback of every open trade on every candl
 callback does, so the honest yardstick is the same backtest with callbacks that return at once.
 Comparable means the same trades: the loop's time follows the number of open trades and candles.
 
-TimedRouter      RegimeRouter with adaptive layer, momentum decay, volatility trail and ledger on,
-                 and thresholds that keep it busy. The trades of its first run are recorded.
+TimedRouter      RegimeRouter with adaptive layer, momentum decay, volatility trail and ledger on.
+                 The trades of its first run are recorded.
 CallbacksAtOnce  the recorded trades, opened and closed by signal columns on the same candles, and
                  RegimeRouter's callbacks answering with constants: the engine's floor.
 NoCallbacks      the recorded trades and no callback at all.

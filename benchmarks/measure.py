@@ -14,6 +14,8 @@ from typing import TypeVar
 from replay.runner import Run, run_freqtrade
 
 ROOT = Path(__file__).resolve().parents[1]
+# A measurement is no run of the user's: it leaves the ledgers of refused orders alone.
+NO_LEDGER = {"FREQTRADE__REGIMEKIT__VETOES__LEDGER": "false"}
 Found = TypeVar("Found")
 
 
@@ -59,7 +61,8 @@ class Bench:
             "--cache=none",
             *arguments,
         ]
-        cost = in_fresh_process(_freqtrade, command, self.url, environment or {})
+        variables = {**NO_LEDGER, **(environment or {})}
+        cost = in_fresh_process(_freqtrade, command, self.url, variables)
         if not cost.run.ok:
             raise BenchmarkError(cost.run.explain())
         return cost

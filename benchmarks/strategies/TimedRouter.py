@@ -7,12 +7,7 @@ from typing import Any
 from _loop_timer import LoopTimer
 from _regime_router import RegimeRouter
 
-# Low thresholds, so that there is something to do on every candle.
 EVERYTHING = {
-    "momentum": {"momentum_min_confidence": 0.6},
-    "mean_reversion": {"mean_reversion_min_confidence": 0.5},
-    "breakout": {"breakout_min_confidence": 0.5},
-    "filters": {"direction": "not_opposed"},
     "adaptive": {"enabled": True},
     "exits": {"momentum_decay": True, "volatility_trail": True},
     "vetoes": {"ledger": True},

@@ -44,6 +44,8 @@ class PackStrategy(IStrategy):
         config["regimekit_source"] = source_fingerprint()
         super().__init__(config)
         self.faults = FaultLog()
+        self._parameter_names: dict[type[Section], tuple[str, ...]] = {}
+        self._tuned: dict[type[Section], tuple[tuple[Any, ...], Any]] = {}
         self.doubtful_pairs: set[str] = set()
         self.decisions: dict[str, DecisionTable] = {}
         for name in SECTIONS:
@@ -71,13 +73,28 @@ class PackStrategy(IStrategy):
                     raise OperationalException(f"hyperopt would try it: {error}") from error
 
     def tuned(self, section: AnySection) -> AnySection:
-        """Return `section` with the values of this strategy's parameters of the same names."""
-        values = {}
-        for item in dataclasses.fields(section):  # type: ignore[arg-type]
-            parameter = getattr(self, item.name, None)
-            if isinstance(parameter, BaseParameter):
-                values[item.name] = parameter.value
-        return dataclasses.replace(section, **values) if values else section  # type: ignore[type-var]
+        """Return `section` with the values of this strategy's parameters of the same names.
+
+        Callbacks ask for it on every candle, and to build a section checks all of it: the last one
+        is kept for as long as neither the section nor a parameter changes.
+        """
+        kind = type(section)
+        if kind not in self._parameter_names:
+            items = dataclasses.fields(section)  # type: ignore[arg-type]
+            self._parameter_names[kind] = tuple(
+                item.name
+                for item in items
+                if isinstance(getattr(self, item.name, None), BaseParameter)
+            )
+        names = self._parameter_names[kind]
+        if not names:
+            return section
+        question = (section, *(getattr(self, name).value for name in names))
+        kept = self._tuned.get(kind)
+        if kept is None or kept[0] != question:
+            values = dict(zip(names, question[1:], strict=True))
+            kept = self._tuned[kind] = (question, dataclasses.replace(section, **values))  # type: ignore[type-var]
+        return kept[1]
 
     def tuned_settings(self) -> Settings:
         """Return all settings with this strategy's parameter values in them."""

@@ -1,6 +1,6 @@
 """Profiles set where parameters start, and settings are refused at start-up."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -34,6 +34,17 @@ def test_a_hyperopted_value_outranks_the_profile():
     bot.adx_enter.value = 22
     assert bot.tuned_settings().regime.adx_enter == 22
     assert bot.settings.regime.adx_enter == 30
+
+
+def test_what_is_kept_of_tuned_settings_follows_every_change():
+    bot = Tunable({})
+    assert bot.tuned(bot.settings.exits) is bot.tuned(bot.settings.exits)
+    for epoch in (2.0, 0.7, 2.0):
+        bot.break_even_r.value = epoch
+        assert bot.tuned(bot.settings.exits).break_even_r == epoch
+    other = replace(bot.settings.exits, min_stop=0.07)
+    assert bot.tuned(other).min_stop == 0.07
+    assert bot.tuned(bot.settings.exits).min_stop != 0.07
 
 
 def test_a_wrong_setting_stops_the_start_in_one_line():

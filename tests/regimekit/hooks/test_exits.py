@@ -159,6 +159,16 @@ def test_a_disaster_stop_is_no_measure_of_risk(is_short):
     assert stop_price(bot, trade, 100.0) == pytest.approx(102.0 if is_short else 98.0)
 
 
+@pytest.mark.parametrize("is_short", [False, True])
+def test_a_disaster_stop_gives_way_to_the_plan_even_where_it_is_closer(is_short):
+    sign = -1 if is_short else 1
+    near = 100.0 - sign * 1.0
+    bot, trade = strategy(), FakeTrade(is_short=is_short, stop_loss=near, initial_stop_loss=near)
+    fill(bot, trade)
+    assert stop_price(bot, trade, 100.0, after_fill=True) == pytest.approx(100.0 - sign * 2.0)
+    assert stop_price(bot, trade, 100.0, after_fill=False) is None
+
+
 @pytest.mark.parametrize(("is_short", "rate"), [(False, 97.9), (False, 85.0), (True, 102.1)])
 def test_a_stop_that_price_has_crossed_is_placed_at_the_price(is_short, rate):
     """Freqtrade takes 0, the relative value of a crossed stop, for "keep the stop"."""
@@ -298,7 +308,7 @@ def test_switched_off_a_squeeze_tightens_nothing(squeeze):
 def test_a_trade_without_a_plan_is_guarded_too(stored):
     bot, trade = strategy(), FakeTrade(custom_data={PLAN_KEY: stored})
     bot.decisions[PAIR] = table(squeeze_risk=1.0)
-    assert stop_price(bot, trade, 105.0) == pytest.approx(103.0)  # one R of 2 % without an ATR
+    assert stop_price(bot, trade, 103.0) == pytest.approx(101.0)  # one R of 2 % without an ATR
 
 
 def test_a_squeeze_trail_is_as_wide_as_its_setting():
