@@ -9,10 +9,10 @@ import pytest
 
 from regimekit.settings import SECTIONS, AdaptiveSettings
 from tests.described import overlay
-from tests.engine.bot import SPEC, TIMERANGE, Bot
+from tests.engine.bot import SPEC, Bot
 from tests.engine.test_commands import own_userdir
 
-pytestmark = [pytest.mark.freqtrade, pytest.mark.xdist_group("backtest")]
+pytestmark = [pytest.mark.freqtrade, pytest.mark.xdist_group("adaptive")]
 
 # Many trades in little time, so that there are results to adapt to.
 EAGER: dict[str, Any] = overlay(
@@ -34,15 +34,15 @@ FORGETFUL: dict[str, Any] = {
     },
     "risk": {"drawdown_floor": 1},
 }
+TIMERANGE = "20260101-20260116"
 OFF: dict[str, Any] = {"adaptive": {"enabled": False}}
 EPOCHS = 4
 
 
 def trades_of(bot: Bot, **settings: Any) -> list[dict[str, Any]]:
     """Return the trades of a backtest of `EAGER` and further settings."""
-    run, result = bot.backtest(
-        settings={"max_open_trades": 4, "regimekit": overlay(EAGER, settings)}
-    )
+    overlaid = {"max_open_trades": 4, "regimekit": overlay(EAGER, settings)}
+    run, result = bot.backtest(settings=overlaid, timerange=TIMERANGE)
     assert run.ok, run.explain()
     return list(result["trades"])
 
@@ -167,6 +167,6 @@ def test_an_epoch_never_sees_the_trades_of_another(own_bot, tmp_path):
     assert one == two
     last = list(one)[-1]
     settings = {"max_open_trades": 4, "regimekit": as_settings(json.loads(last))}
-    run, alone = own_bot.backtest(settings=settings)
+    run, alone = own_bot.backtest(settings=settings, timerange=TIMERANGE)
     assert run.ok, run.explain()
     assert came_to(alone) == one[last]

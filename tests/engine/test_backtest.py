@@ -72,9 +72,7 @@ def test_exits_are_the_same_at_1x_and_5x(bot):
         run, result = bot.backtest(
             settings={
                 "max_open_trades": 4,
-                "regimekit": overlay(
-                    {"adaptive": {"enabled": False}, "risk": {"target_leverage": leverage}}
-                ),
+                "regimekit": overlay({"risk": {"target_leverage": leverage}}),
             }
         )
         assert run.ok, run.explain()

@@ -17,7 +17,8 @@ from tests.engine.bot import ROOT, Bot
 pytestmark = [pytest.mark.freqtrade, pytest.mark.xdist_group("chain")]
 
 PAIRS = ("BTC/USDT:USDT", "ETH/USDT:USDT")
-SINCE, UNTIL = "2026-01-20", "2026-01-30"
+# Funding is compared with two weeks of it, from the first of the startup candles on.
+SINCE, UNTIL = "2026-01-02", "2026-01-30"
 TIMERANGE = "20260121-20260130"
 DATASETS = ("open_interest", "funding_rate", "taker_flow", "spot_taker_flow")
 STRATEGIES = ROOT / "tests" / "engine" / "strategies"

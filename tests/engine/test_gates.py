@@ -1,14 +1,18 @@
 """The gates in the real backtest engine, recounted from the trades that it exports."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from providers.storage.vetoes import FOLDER, find_ledger, read_ledger
+from regimekit.schema import Gate
 from regimekit.settings import GateSettings
 from tests.described import overlay
-from tests.engine.bot import SPEC, Bot
+from tests.engine.bot import NO_LEDGER, SPEC, Bot
+from tests.engine.test_commands import own_userdir
 
 pytestmark = [pytest.mark.freqtrade, pytest.mark.xdist_group("backtest")]
 
@@ -33,13 +37,14 @@ OFF = {
 def trades_of(
     bot: Bot,
     gates: dict[str, Any],
-    *,
+    *options: str,
     sections: dict[str, Any] | None = None,
     **arguments: Any,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Backtest and return the trades in the order they were opened, and the whole result."""
     run, result = bot.backtest(
         f"--strategy-path={STRATEGIES}",
+        *options,
         settings={"max_open_trades": 4, "regimekit": overlay({"gates": gates}, sections or {})},
         **arguments,
     )
@@ -101,9 +106,16 @@ EAGER = {"sections": THRESHOLDS, "timerange": "20260101-20260115"}
 
 
 @pytest.fixture(scope="module")
-def limited(exchange, simulated, tmp_path_factory):
-    """RegimeRouter with low thresholds and the shipped limits."""
-    return trades_of(Bot(exchange, simulated, tmp_path_factory.mktemp("limited")), {}, **EAGER)
+def userdir(tmp_path_factory):
+    return tmp_path_factory.mktemp("limited")
+
+
+@pytest.fixture(scope="module")
+def limited(exchange, simulated, userdir):
+    """RegimeRouter with low thresholds and the shipped limits; it writes its refusals down."""
+    bot = Bot(exchange, simulated, userdir)
+    written = dict.fromkeys(NO_LEDGER, "true")
+    return trades_of(bot, {}, *own_userdir(userdir), environment=written, **EAGER)
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +221,22 @@ def worst_drawdown_at_entries(trades: pd.DataFrame, starting: float) -> float:
     equity = starting + known.sort_values("close_date", kind="stable")["profit_abs"].cumsum()
     peak = equity.cummax().clip(lower=starting)
     return float((1 - equity / peak).max())
+
+
+def test_every_refusal_is_in_the_ledger_of_the_run(limited, userdir):
+    trades, result = limited
+    began = datetime.fromtimestamp(result["backtest_run_start_ts"], UTC)
+    ledger = find_ledger(userdir / FOLDER, "RegimeRouter", began, timerange=EAGER["timerange"])
+    refusals = read_ledger(ledger).rows
+    gates = {gate.label for gate in (Gate.COOLDOWN, Gate.CANDLE, Gate.DAY, Gate.SAME_DIRECTION)}
+    assert (
+        gates <= set(refusals["gate"]) <= {gate.label for gate in Gate if gate >= Gate.CONFIDENCE}
+    )
+    sides = trades["is_short"].map({True: "short", False: "long"})
+    entered = set(zip(trades["open_date"], trades["pair"], sides, strict=True))
+    refused = set(zip(refusals["at"], refusals["pair"], refusals["side"], strict=True))
+    assert len(refused) > 20
+    assert not entered & refused
 
 
 def test_every_pair_took_part(limited):

@@ -100,6 +100,8 @@ def trade_arguments(folder: Path, *extra: str, pairs: tuple[str, ...] = PAIRS) -
     settings = {
         "exchange": {"pair_whitelist": list(pairs)},
         "internals": {"process_throttle_secs": 1},  # of the loop: orders fill in the next one
+        # The tests do not wait a candle for the second entry.
+        "regimekit": {"gates": {"entries_per_candle": 0}},
     }
     overlay.write_text(json.dumps(settings))
     return [

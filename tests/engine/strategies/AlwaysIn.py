@@ -23,6 +23,7 @@ class AlwaysIn(RegimeRouter):
         dataframe["enter_long"], dataframe["enter_short"] = 1, 0
         dataframe["confidence_long"] = 1.0
         dataframe["enter_tag"] = "trending:momentum"
+        dataframe["squeeze_risk"] = 0.0  # the market of the day may have one, which moves stops
         self.decisions[metadata["pair"]] = DecisionTable.from_frame(
             dataframe, self.timeframe_seconds
         )
