@@ -15,6 +15,7 @@ DESCRIBED: dict[str, dict[str, Any]] = {
     "mean_reversion": {"mean_reversion_min_confidence": 0.72},
     "breakout": {"breakout_min_confidence": 0.70},
     "filters": {"direction": "not_opposed"},
+    "squeeze": {"tight_trail_atr": 1.0},
     "adaptive": {"enabled": True},
     "exits": {
         "stop_atr_momentum": 1.5,

@@ -32,7 +32,7 @@ class SqueezeSettings(Section):
     )
     bonus: float = setting(0.0, 0, 0.5, about="confidence given to the side that is not crowded")
     tighten: bool = setting(True, about="trail open trades of the crowded side more tightly")
-    tight_trail_atr: float = setting(1.0, 0.8, 10, about="width of that trail in ATR")
+    tight_trail_atr: float = setting(6.0, 0.8, 20, about="width of that trail in ATR")
 
     def __post_init__(self) -> None:
         Section.__post_init__(self)

@@ -38,7 +38,7 @@ def golden_run(request):
 def test_backtests_without_failing_callbacks(golden_run):
     _, run, result = golden_run
     assert run.ok, run.explain()
-    assert result["total_trades"] == len(result["trades"]) > 20
+    assert result["total_trades"] == len(result["trades"]) > 10
 
 
 def test_every_entry_says_why(golden_run):

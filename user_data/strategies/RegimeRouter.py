@@ -70,7 +70,7 @@ class RegimeRouter(
     target_rr_breakout = DecimalParameter(0.8, 4.0, default=1.0, decimals=1, space="sell")
     break_even_r = DecimalParameter(0.5, 3.0, default=1.8, decimals=1, space="sell")
     trail_atr = DecimalParameter(1.5, 24.0, default=16.0, decimals=1, space="sell")
-    tight_trail_atr = DecimalParameter(0.8, 3.0, default=1.0, decimals=1, space="sell")
+    tight_trail_atr = DecimalParameter(0.8, 12.0, default=6.0, decimals=1, space="sell")
     decay_min_r = DecimalParameter(0.2, 2.0, default=0.5, decimals=1, space="sell")
 
     plot_config = decision_plots()

@@ -142,7 +142,7 @@ def test_a_begin_says_who_is_crowded_how_much_and_what_is_done():
     (message,) = messages.sent
     assert message == (
         f"{PAIR} squeeze risk: longs are crowded (funding z 2.4, open interest +6.1 % in 2 h). "
-        "Long entries are refused, open longs are trailed at 1.0 ATR."
+        "Long entries are refused, open longs are trailed at 6.0 ATR."
     )
 
 
