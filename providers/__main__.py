@@ -16,6 +16,7 @@ from providers.errors import ProviderError
 from providers.families.klines import step_of
 from providers.live.feed import interruptible
 from providers.live.recorder import Recorder, recorder_of
+from providers.live.stop import Stop
 from providers.registry import DATASETS
 from providers.sources import Sources
 from providers.transport.http import Bounds, HttpClient
@@ -124,7 +125,7 @@ def _say_ready(recorder: Recorder) -> None:
 
 
 def _stopped_by_signals() -> threading.Event:
-    stop = threading.Event()
+    stop = Stop()
 
     def handle(*_: object) -> None:
         # Not here: the signal may have met this thread while it held the lock of the event

@@ -1,11 +1,12 @@
 """What programs need to use the replay exchange: start it, and point Freqtrade at it."""
 
 import json
+import os
 import select
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -111,6 +112,7 @@ def running(
     freeze: bool = False,
     port: int = 0,
     options: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
     """Serve `datadir` in a process of its own; yield the URL, stop it when the block ends.
 
@@ -126,6 +128,8 @@ def running(
         Port to listen on, 0 for any free one.
     options : sequence of str
         Further options of ``python -m replay serve``.
+    environment : mapping, optional
+        Further environment variables, such as those of a clock that runs fast.
 
     Raises
     ------
@@ -139,7 +143,11 @@ def running(
         command.append("--freeze")
     with tempfile.TemporaryFile("w+") as complaints:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [*command, *options], stdout=subprocess.PIPE, stderr=complaints, text=True
+            [*command, *options],
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            text=True,
+            env={**os.environ, **(environment or {})},
         )
         try:
             yield _url(process, complaints)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 OURS = {
-    *("regimekit", "providers", "replay", "experiments"),
+    *("regimekit", "providers", "replay", "experiments", "rehearsal", "doctor"),
     *("scripts", "hyperopts", "benchmarks", "tests"),
 }
 
@@ -58,10 +58,14 @@ LAYERS = {  # the longest matching path counts
     "experiments": Layer(("experiments", "providers", "regimekit", "replay"), freqtrade=False),
     # What the pack is compared with owes it nothing.
     "experiments/strategies": Layer((), freqtrade=True),
+    "rehearsal": Layer(("rehearsal", "providers", "regimekit", "replay"), freqtrade=False),
+    # It looks at a configuration as Freqtrade merges it, and at exchanges as Freqtrade sees them.
+    "doctor": Layer(("doctor", "providers", "regimekit"), freqtrade=True),
     "user_data/strategies": Layer(("regimekit",), freqtrade=True),
     "hyperopts": Layer(("regimekit", "hyperopts"), freqtrade=True),
     "scripts": Layer(
-        ("scripts", "providers", "regimekit", "replay", "experiments"), freqtrade=True
+        ("scripts", "providers", "regimekit", "replay", "experiments", "rehearsal", "doctor"),
+        freqtrade=True,
     ),
 }
 # A library module knows nothing of Freqtrade's callbacks; hooks know of the library.

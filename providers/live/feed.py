@@ -26,6 +26,7 @@ from providers.errors import (
 )
 from providers.live.health import HealthLog, Outcome
 from providers.live.polls import LONGEST_RETRY, Poll
+from providers.live.stop import Stop
 
 _LOG = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ class Group:
     sink: Sink
     clock: Callable[[], pd.Timestamp]
     log: HealthLog
-    stop: threading.Event = field(default_factory=threading.Event)
+    stop: threading.Event = field(default_factory=Stop)
 
     def step(self) -> timedelta:
         """Ask whatever is due; return the time until something may be due again."""
@@ -141,7 +142,7 @@ class Feed:
     sink: Sink
     clock: Callable[[], pd.Timestamp]
     log: HealthLog = field(default_factory=HealthLog)
-    stopping: threading.Event = field(default_factory=threading.Event)
+    stopping: threading.Event = field(default_factory=Stop)
     _groups: dict[str, Group] = field(default_factory=dict)
     _threads: dict[str, threading.Thread] = field(default_factory=dict)
 

@@ -23,6 +23,7 @@ from providers.errors import ProviderError
 from providers.live.feed import Sink
 from providers.live.health import Health, HealthLog, Outcome
 from providers.live.polls import LONGEST_RETRY, retry_after
+from providers.live.stop import Stop
 from providers.streams import Stream, Subscription, SubscriptionRefusedError
 
 _LOG = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ class Listener:
     clock: Callable[[], pd.Timestamp]
     log: HealthLog
     health: Health = field(default_factory=Health)
-    stop: threading.Event = field(default_factory=threading.Event)
+    stop: threading.Event = field(default_factory=Stop)
     batch: timedelta = BATCH
     pause: Callable[[int], timedelta] = retry_after
     failures: int = 0

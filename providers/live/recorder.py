@@ -24,6 +24,7 @@ from providers.live.feed import Feed
 from providers.live.health import HealthLog
 from providers.live.listener import Listener
 from providers.live.polls import Poll, polls_of
+from providers.live.stop import Stop
 from providers.live.store_sink import StoreSink
 from providers.registry import entry
 from providers.sources import Entry, Sources
@@ -154,7 +155,7 @@ def recorder_of(
         There is no such dataset, or it can neither be polled nor listened to.
     """
     entries = [entry(name) for name in dict.fromkeys(datasets)]
-    clock, log, stopping = sources.client.now, HealthLog(), stopping or threading.Event()
+    clock, log, stopping = sources.client.now, HealthLog(), stopping or Stop()
     recorded = frozenset({it.dataset.name for it in entries if it.recorded} | {UPTIME.name})
     sink = StoreSink(datadir, recorded, clock)
     polls: list[Poll] = []

@@ -1,7 +1,7 @@
 """The strategy that all strategies of the pack descend from."""
 
 import dataclasses
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from freqtrade.enums import RunMode
@@ -105,6 +105,11 @@ class PackStrategy(IStrategy):
     def timeframe_seconds(self) -> int:
         """Return the length of a candle in seconds."""
         return int(timeframe_to_seconds(self.timeframe))
+
+    @property
+    def analysis_grace(self) -> timedelta:
+        """Return how long after a candle's close the decision before it stands."""
+        return timedelta(seconds=self.settings.inputs.analysis_grace_seconds)
 
     def candle_open(self, moment: datetime) -> datetime:
         """Return when the candle that contains `moment` opened."""

@@ -7,7 +7,6 @@ snapshots; nothing on the analysis path, and no callback, waits for a network.
 import logging
 import math
 import os
-import threading
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from time import monotonic
@@ -21,6 +20,7 @@ from providers.live.feed import Feed, interruptible
 from providers.live.memory import Memory
 from providers.live.polls import Poll, polls_of
 from providers.live.snapshots import Snapshots
+from providers.live.stop import Stop
 from providers.sources import Sources
 from providers.transport.http import Bounds, HttpClient
 from providers.transport.limits import Limiter
@@ -35,8 +35,6 @@ ENTRIES = (taker_flow.ENTRY, spot_taker_flow.ENTRY)
 STEP = timedelta(minutes=15)
 # What 400 candles and the longest window need, in one request: spot gives 1000 rows at once.
 REACH = timedelta(days=10)
-BOUNDS = Bounds(total=10.0, read=5.0)  # of a request; a slow one delays those behind it
-FIRST_ROWS = 10.0  # seconds that the start waits, so that the first analysis has something to see
 STOP_SECONDS = 2.0
 FUTURES_PATH, SPOT_PATH = "/fapi/v1", "/api/v3"
 LEAST_BOOK_SECONDS = 5  # between two snapshots of a pair, however fresh they are wanted
@@ -122,9 +120,11 @@ class LiveFeed(PackStrategy):
             )
             return
         logging.getLogger("httpx").setLevel(logging.WARNING)  # a line per request is no news
-        stopping = threading.Event()
+        stopping = Stop()
         sleep = interruptible(stopping)
-        client = self._client = HttpClient(Limiter(sleep=sleep), BOUNDS, sleep=sleep)
+        patience = self.settings.inputs.request_seconds
+        bounds = Bounds(total=patience, read=patience / 2)  # a slow one delays those behind it
+        client = self._client = HttpClient(Limiter(sleep=sleep), bounds, sleep=sleep)
         self._sources = Sources(client, endpoints, flow_step=STEP, keys=os.environ)
         self._memory = Memory(REACH, seed=self.datasets.rows)
         self._snapshots = Snapshots(_kept(self.settings.filters))
@@ -132,7 +132,7 @@ class LiveFeed(PackStrategy):
         self._news = self._has_news(endpoints)
         self._flow = Feed(self._memory, client.now, stopping=stopping)
         self._follow_flow(self._flow, self._sources)
-        deadline = monotonic() + FIRST_ROWS
+        deadline = monotonic() + patience  # so that the first analysis has something to see
         while monotonic() < deadline and any(poll.outcome is None for poll in self._flow.polls):
             stopping.wait(0.05)
         # In threads of its own, and not before: what may be missing delays nothing that is needed

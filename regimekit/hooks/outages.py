@@ -12,8 +12,6 @@ from regimekit.hooks.base import LIVE, PackStrategy
 
 logger = logging.getLogger(__name__)
 
-# A new candle is analyzed some seconds after it opened; until then the last decision stands.
-GRACE = timedelta(seconds=90)
 LOCK = timedelta(hours=1)
 REASON = "{pair}: a required input is missing or stale"
 
@@ -34,7 +32,7 @@ class OutageLocks(PackStrategy):
             self._follow(pair, current_time)
         # A 1h or 4h candle may come one loop after that of the strategy. Freqtrade fetches it then,
         # but would look at it a whole candle later only.
-        early = current_time - self.candle_open(current_time) < GRACE
+        early = current_time - self.candle_open(current_time) < self.analysis_grace
         newest = [table.at(current_time) for table in self.decisions.values()]
         self.process_only_new_candles = not (
             early and any(decision and not decision.inputs_ok for decision in newest)
@@ -47,7 +45,7 @@ class OutageLocks(PackStrategy):
         reason = REASON.format(pair=pair)
         first_sight = pair not in self._locked_until
         until = self._locked_until.get(pair)
-        settled = table.at(now - GRACE)
+        settled = table.at(now - self.analysis_grace)
         decision = table.at(now) or settled if until else settled
         if decision is not None and decision.inputs_ok:
             if first_sight or until is not None:
@@ -55,7 +53,7 @@ class OutageLocks(PackStrategy):
                 self.unlock_reason(reason)
             if until is not None:
                 logger.warning("%s: inputs are back, entries are possible again.", pair)
-        elif until is None or now >= until - GRACE:
+        elif until is None or now >= until - self.analysis_grace:
             self._locked_until[pair] = now + LOCK
             self.lock_pair(pair, now + LOCK, reason)
             if until is None:

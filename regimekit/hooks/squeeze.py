@@ -19,7 +19,6 @@ from typing import Any
 import pandas as pd
 
 from regimekit.hooks.base import LIVE, PackStrategy
-from regimekit.hooks.outages import GRACE
 from regimekit.schema import Side
 
 # The same news about a pair is sent once in this time, however often the risk comes and goes.
@@ -119,7 +118,7 @@ class SqueezeMessages(PackStrategy):
     def _squeeze_risk(self, pair: str, now: datetime) -> float:
         """Return the risk as decided last, NaN when the pair is not analyzed any more."""
         table = self.decisions.get(pair)
-        decision = (table.at(now) or table.at(now - GRACE)) if table else None
+        decision = (table.at(now) or table.at(now - self.analysis_grace)) if table else None
         return math.nan if decision is None else decision.squeeze_risk
 
     def _message(self, pair: str, news: News, side: int) -> str:

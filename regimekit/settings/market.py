@@ -103,6 +103,15 @@ class InputSettings(Section):
         about="where a trading bot reads taker flow: fetched by a thread, or the store only",
         choices=("thread", "store"),
     )
+    request_seconds: float = setting(
+        10.0, 1, 86400, about="seconds that a request of that thread may take, and the start waits"
+    )
+    analysis_grace_seconds: float = setting(
+        90.0,
+        5,
+        600,
+        about="seconds after a close by which it must be analyzed; then it is an outage",
+    )
     flow_delay_minutes: float = setting(
         1.0, 0, 15, about="minutes after its close until a candle's taker flow counts as published"
     )

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import pytest
 from freqtrade.enums import RunMode
 
-from regimekit.hooks.outages import GRACE, LOCK, OutageLocks
+from regimekit.hooks.outages import LOCK, OutageLocks
 
+GRACE = timedelta(seconds=90)
 PAIR = "BTC/USDT:USDT"
 START = datetime(2026, 1, 1, 0, 5, tzinfo=UTC)
 

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regimekit.hooks.base import PackStrategy
-from regimekit.hooks.outages import GRACE
 from regimekit.hooks.squeeze import QUIET, News, SqueezeMessages, Told
 from tests.regimekit.hooks.fakes import PAIR, Silent
 
+GRACE = timedelta(seconds=90)
 START = datetime(2026, 1, 5, 8, 0, 20, tzinfo=UTC)
 CANDLE = timedelta(minutes=15)
 NAN = math.nan

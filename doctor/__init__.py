@@ -1,0 +1,1 @@
+"""What is wrong with a bot before it trades: settings, data, machine and code."""
