@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,6 +54,8 @@ class Bot:
         Class name.
     strategy_path : Path
         Where the strategy lies.
+    configs : sequence of Path
+        Configuration files between the pack's own and `settings`, such as a profile.
     environment : mapping
         Further variables.
     """
@@ -64,6 +66,7 @@ class Bot:
     settings: Mapping[str, Any]
     strategy: str = "RegimeRouter"
     strategy_path: Path = ROOT / "user_data" / "strategies"
+    configs: Sequence[Path] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     password: str = field(default_factory=lambda: "p" + secrets.token_urlsafe(24))
@@ -96,6 +99,7 @@ class Bot:
         return [
             "trade",
             "--config=user_data/config.json",
+            *(f"--config={path}" for path in self.configs),
             f"--config={self.folder / 'config.json'}",
             f"--userdir={self.user_data}",
             f"--datadir={self.folder / 'data'}",
@@ -104,6 +108,23 @@ class Bot:
             f"--db-url=sqlite:///{self.database}",
         ]
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """Return the environment of the process; that it is a dry run on loopback comes last."""
+        server = "FREQTRADE__API_SERVER"
+        return {
+            **os.environ,
+            **WIDE,
+            f"{server}__ENABLED": "true",
+            f"{server}__LISTEN_PORT": str(self.port),
+            f"{server}__USERNAME": USER,
+            f"{server}__PASSWORD": self.password,
+            f"{server}__JWT_SECRET_KEY": "k" + self.password * 2,
+            **self.environment,
+            **freqtrade_environment(self.url),
+            **self.clock,
+        }
+
     def start(self) -> None:
         """Start the process; it is not ready yet."""
         if self.running:
@@ -111,24 +132,11 @@ class Bot:
         for folder in (self.user_data, self.folder / "data"):
             folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "config.json").write_text(json.dumps(self.settings, indent=2))
-        server = "FREQTRADE__API_SERVER"
-        environment = {
-            **os.environ,
-            **WIDE,
-            **freqtrade_environment(self.url),
-            f"{server}__ENABLED": "true",
-            f"{server}__LISTEN_PORT": str(self.port),
-            f"{server}__USERNAME": USER,
-            f"{server}__PASSWORD": self.password,
-            f"{server}__JWT_SECRET_KEY": "k" + self.password * 2,
-            **self.environment,
-            **self.clock,
-        }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603 - our own interpreter
                 [sys.executable, "-m", "freqtrade", *self.arguments],
                 cwd=ROOT,
-                env=environment,
+                env=self.variables,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 start_new_session=True,

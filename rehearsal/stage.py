@@ -16,7 +16,7 @@ from replay.client import Faults, running
 
 # What a start takes on a busy machine, in real seconds: imports, markets, the first candles.
 START_SECONDS = 25.0
-LEAST_LEAD = timedelta(minutes=45)
+LEAST_LEAD = timedelta(minutes=15)  # the bot is ready before a candle's close, and waits for it
 THROTTLE_SECONDS = 20  # between two looks at the market
 NEVER = timedelta(hours=10)  # a patience: fast clocks make seconds of it
 # What analyzing a new candle takes on two cores, in real seconds, and how much of the candle that
@@ -101,7 +101,7 @@ def staged(
 
 def lead(speed: float) -> timedelta:
     """Return how long before the first traded candle the clock starts."""
-    return max(LEAST_LEAD, timedelta(seconds=START_SECONDS * speed))
+    return LEAST_LEAD + timedelta(seconds=START_SECONDS * speed)
 
 
 def hold(speed: float) -> timedelta:

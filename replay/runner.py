@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +37,7 @@ class Run:
     @property
     def trouble(self) -> list[str]:
         """Return the log lines of failing strategy code."""
-        return [line for line in self.log.splitlines() if _TROUBLE.search(line)]
+        return trouble_in(self.log.splitlines())
 
     @property
     def ok(self) -> bool:
@@ -49,6 +49,11 @@ class Run:
         lines = [line for line in self.log.splitlines() if " - ERROR - " in line or "Error" in line]
         reason = (self.trouble or lines or self.log.splitlines()[-1:] or ["it said nothing"])[-1]
         return f"freqtrade {self.command[0]} ended with exit code {self.returncode}: {reason}"
+
+
+def trouble_in(lines: Iterable[str]) -> list[str]:
+    """Return the log lines of failing strategy code."""
+    return [line for line in lines if _TROUBLE.search(line)]
 
 
 def run_freqtrade(
