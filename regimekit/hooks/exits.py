@@ -116,9 +116,13 @@ class PlannedExits(Adaptive):
         )
 
     def _stop(self, plan: ExitPlan, best: float, pair: str, now: datetime) -> float:
-        """Return the plan's stop in the market that the last closed candle showed."""
+        """Return the plan's stop in the market that the last analyzed candle showed.
+
+        A bot looks at stops before it has analyzed a candle that just closed. Until it has, the
+        decision before stands: without one a trail that is wide would be pulled in for good.
+        """
         table = self.decisions.get(pair)
-        decision = table.at(now) if table else None
+        decision = (table.at(now) or table.at(now - self.analysis_grace)) if table else None
         if decision is None:  # the plan alone is enough
             return plan.stop_at(best)
         squeezed = decision.squeeze_risk == plan.side.sign

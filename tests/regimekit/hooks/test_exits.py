@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pandas as pd
@@ -328,6 +329,20 @@ def test_the_market_of_the_moment_changes_the_width_of_an_armed_trail(factor, st
     bot.decisions[PAIR] = tables({}, {"trail_factor": factor})
     assert stop_price(bot, trade, 110.0) == pytest.approx(107.5)
     assert stop_price(bot, trade, 110.0, at=OPENED + CANDLE) == pytest.approx(stop)
+
+
+@pytest.mark.parametrize("factor", [0.5, 2.0])
+def test_until_a_closed_candle_is_analyzed_the_decision_before_it_stands(factor):
+    """A bot looks at stops first; a stop that is pulled in for those seconds stays there."""
+    bot, trade = strategy(), FakeTrade()
+    fill(bot, trade)
+    bot.decisions[PAIR] = tables({}, {"trail_factor": factor})
+    known = stop_price(bot, trade, 110.0, at=OPENED + CANDLE)
+    closed = OPENED + 2 * CANDLE  # the candle after the last one in the table has just closed
+    for waited in (timedelta(0), timedelta(seconds=60), bot.analysis_grace - timedelta(seconds=1)):
+        assert stop_price(bot, trade, 110.0, at=closed + waited) == pytest.approx(known)
+    overdue = closed + bot.analysis_grace
+    assert stop_price(bot, trade, 110.0, at=overdue) == pytest.approx(107.5)
 
 
 @pytest.mark.parametrize("decisions", [None, {}], ids=["no table", "not in it"])
