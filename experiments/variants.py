@@ -158,6 +158,7 @@ EXCLUDED: Mapping[str, str] = {
     "inputs.feed": "where a live bot reads from; backtests read the store",
     "gates.drawdown_since": "a date by which a person resumes, not a rule",
     "vetoes.ledger": "writes a file and decides nothing; off in all runs",
+    "journal.enabled": "writes a file and decides nothing; backtests write none",
 }
 
 # What shows the worth of each `Gate`: the variant that lifts it, or why there is none.
@@ -183,6 +184,9 @@ GATES: Mapping[Gate, str] = {
 EXCLUDED_GATES: Mapping[Gate, str] = {
     Gate.NONE: "refuses nothing",
     Gate.CONFIDENCE: "a threshold, not a switch; without it every candle would be an entry",
+    Gate.INSTANCE: "guards against a second bot on the database, and a backtest has none",
+    Gate.CLOCK_SKEW: "guards against a wrong clock, and a backtest asks no clock",
+    Gate.DISK: "guards a bot's database against a full disk; a backtest writes no trades to it",
     Gate.ANALYSIS: "guards against candles that were not analyzed, which a backtest never has",
     Gate.SIGNAL: "guards against orders without a signal, which a backtest never sends",
     Gate.ORDER_BOOK: EXCLUDED["filters.order_book"],

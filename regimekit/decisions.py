@@ -228,6 +228,7 @@ def _choose(sides: dict[Side, OneSide]) -> NDArray[np.int8]:
     long, short = sides[Side.LONG], sides[Side.SHORT]
     lead = np.sign(long.confidence - short.confidence)
     chosen = np.where(long.enters & short.enters, lead, long.enters.astype(float) - short.enters)
+    # doctor: allow neutral because 0 is the code of no entry, not a value
     return np.nan_to_num(chosen).astype(np.int8)
 
 

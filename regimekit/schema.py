@@ -74,21 +74,24 @@ class Gate(IntEnum):
     REGIME_WAIT = 5  # the regime has only just changed
     STOP = 6  # the stop would lie too far away
     CONFIDENCE = 7  # filters took the confidence that the signal had
-    ANALYSIS = 8  # the last closed candle has not been analyzed
-    SIGNAL = 9  # it does not signal this side
-    EXIT_CANDLE = 10  # the pair's last exit fell in this candle
-    COOLDOWN = 11  # too soon after the pair's last trade
-    CANDLE = 12  # too many entries within this candle
-    HOUR = 13  # too many entries within an hour
-    DAY = 14  # too many entries within a day
-    SAME_DIRECTION = 15  # too many open trades on this side
-    DAILY_LOSS = 16  # too much was lost today
-    DRAWDOWN = 17  # too much was lost from the peak
-    TOTAL_RISK = 18  # too much would be lost if every stop were hit
-    REWARD = 19  # the price has used up too much of the target
-    ORDER_BOOK = 20  # the order book is against it, or missing
-    NEWS = 21  # news are against it, or missing
-    ADAPTIVE = 22  # the sub-strategy's recent results ask for more confidence
+    INSTANCE = 8  # another bot may use the database
+    CLOCK_SKEW = 9  # the computer's clock is wrong
+    DISK = 10  # there is too little free space
+    ANALYSIS = 11  # the last closed candle has not been analyzed
+    SIGNAL = 12  # it does not signal this side
+    EXIT_CANDLE = 13  # the pair's last exit fell in this candle
+    COOLDOWN = 14  # too soon after the pair's last trade
+    CANDLE = 15  # too many entries within this candle
+    HOUR = 16  # too many entries within an hour
+    DAY = 17  # too many entries within a day
+    SAME_DIRECTION = 18  # too many open trades on this side
+    DAILY_LOSS = 19  # too much was lost today
+    DRAWDOWN = 20  # too much was lost from the peak
+    TOTAL_RISK = 21  # too much would be lost if every stop were hit
+    REWARD = 22  # the price has used up too much of the target
+    ORDER_BOOK = 23  # the order book is against it, or missing
+    NEWS = 24  # news are against it, or missing
+    ADAPTIVE = 25  # the sub-strategy's recent results ask for more confidence
 
     @property
     def label(self) -> str:

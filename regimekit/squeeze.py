@@ -120,6 +120,7 @@ def _crowded(
 def _held(begins: NDArray[np.bool_], ends: NDArray[np.bool_]) -> FloatArray:
     """Return 1 from each beginning until an end, else 0."""
     decided = np.select([begins, ends], [1.0, 0.0], np.nan)
+    # doctor: allow neutral because before the first beginning nothing is held
     return pd.Series(decided).ffill().fillna(0.0).to_numpy()
 
 

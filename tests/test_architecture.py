@@ -46,11 +46,15 @@ LAYERS = {  # the longest matching path counts
             "regimekit",
             *("providers.contract", "providers.errors"),
             *("providers.storage.store", "providers.storage.vetoes"),
+            *("providers.storage.pulse", "providers.storage.journal"),
         ),
         freqtrade=True,
     ),
     # The one hook that has the network asked: it hands the asking to threads of `providers`.
     "regimekit/hooks/feed.py": Layer(("regimekit", "providers"), freqtrade=True),
+    # A bot watches its own database, clock and disk; the clock is asked for in a thread there.
+    "regimekit/hooks/watch.py": Layer(("regimekit", "providers"), freqtrade=True),
+    "regimekit/hooks/watch_checks.py": Layer(("regimekit", "providers"), freqtrade=True),
     # The command line may take its pairs from Freqtrade's layered config, which only it can read.
     "providers/command_line.py": Layer(("providers",), freqtrade=True),
     "providers": Layer(("providers", "regimekit.schema"), freqtrade=False),

@@ -23,6 +23,10 @@ from tests.profiles import profile
 
 STRATEGY = (ROOT / "docs" / "strategy.md").read_text()
 CLASSIC = settings_from(profile("classic"))
+PAGES = (
+    "README.md",
+    *(f"docs/{name}.md" for name in ("strategy", "architecture", "operations", "rehearsal")),
+)
 NOTHING = "\u2013"
 
 
@@ -253,7 +257,7 @@ def test_periods_of_the_ablation_are_those_that_are_reserved():
         assert re.search(rf"`{period}` \({first} to {last}\)", text), period
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/strategy.md", "docs/architecture.md"])
+@pytest.mark.parametrize("page", PAGES)
 def test_pages_point_at_files_and_headings_that_exist(page):
     text = (ROOT / page).read_text()
     for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)]+))?\)", text):
@@ -271,7 +275,7 @@ def anchors(text):
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/strategy.md", "docs/architecture.md"])
+@pytest.mark.parametrize("page", PAGES)
 def test_pages_name_scripts_and_make_targets_that_exist(page):
     text, makefile = (ROOT / page).read_text(), (ROOT / "Makefile").read_text()
     for script in re.findall(r"python\s+(scripts/\w+\.py)", text):
@@ -296,10 +300,11 @@ def test_offline_overlay_points_where_make_serve_listens():
     assert asked == ports
 
 
-def test_no_configuration_file_holds_a_secret_or_trades_for_real():
+def test_no_configuration_file_holds_a_secret_and_one_trades_for_real():
     for path in (ROOT / "config").rglob("*.json"):
         text = path.read_text()
         for key in ("key", "secret", "password", "token", "chat_id"):
             for found in re.findall(rf'"{key}"\s*:\s*"([^"]*)"', text):
                 assert found == "", f"{path.name}: {key}"
-        assert not re.search(r'"dry_run"\s*:\s*false', text), path.name
+        real = re.search(r'"dry_run"\s*:\s*false', text) is not None
+        assert real == (path.name == "live.json"), path.name

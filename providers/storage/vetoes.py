@@ -9,15 +9,9 @@ The first line names the run, each further one is a refusal::
 ``stop_distance`` are in quote currency, ``target_rr`` in R, ``confidence`` 0 to 1. What is not
 known is null.
 
-Lines are appended with one write and nothing is held back, so a process that is killed loses the
-line it was writing and no other. A line that was torn is passed over when the file is read. A file
-that grows beyond its bound loses its oldest rows, by a new file that takes its place.
+How lines are written, bounded and read is told in `lines`.
 """
 
-import errno
-import json
-import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,13 +20,10 @@ from typing import Any
 
 import pandas as pd
 
-from providers.errors import CorruptDataError, DataMissingError
-from providers.storage.store import replace_file, set_aside
+from providers.storage.lines import SUFFIX, LineFile, file_name, read_rows, read_run
 
 FOLDER = "vetoes"  # below Freqtrade's user_data
-SUFFIX = ".jsonl"
 BACKTEST = "backtest"
-SLACK = 10  # a file may grow by a tenth of its bound before it is rewritten
 TEXTS = ("pair", "side", "gate", "reason", "regime", "sub_strategy")
 NUMBERS = ("confidence", "rate", "stop_distance", "target_rr")
 ROW = ("at", *TEXTS, *NUMBERS)
@@ -58,45 +49,12 @@ class Ledger:
     rows: pd.DataFrame
 
 
-class LedgerFile:
-    """Appends to one file, which is begun with the first row or by `begin`.
-
-    Parameters
-    ----------
-    run : mapping
-        Goes into the first line; a file that is there already keeps its own.
-    most_rows : int
-        Kept after the file outgrew them by a tenth.
-
-    All methods raise OSError when the disk does not take what they write; what was there before
-    stays as it was.
-    """
-
-    def __init__(self, path: Path, run: Mapping[str, Any], most_rows: int) -> None:
-        self.path = path
-        self._run = run
-        self._most = most_rows
-        self._lines: int | None = None
-
-    def begin(self) -> None:
-        """Make the file unless it is there; one that names no run is set aside."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        if self.path.exists() and not _header(self.path):
-            set_aside(self.path, "damaged")
-        if not self.path.exists():
-            replace_file(self.path, _line({"run": dict(self._run)}))
-        self._lines = self.path.read_bytes().count(b"\n") - 1
+class LedgerFile(LineFile):
+    """A `LineFile` of the columns `ROW`; what a row does not have is null."""
 
     def append(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Write rows at the end; a number that is not finite becomes null."""
-        lines = [_line({name: _plain(row.get(name)) for name in ROW}) for row in rows]
-        if self._lines is None or not self.path.exists():  # it may have been cleared away
-            self.begin()
-        _append(self.path, b"".join(lines))
-        self._lines = (self._lines or 0) + len(lines)
-        if self._lines > self._most + self._most // SLACK:
-            self._lines = 0  # should this fail, it is tried again a whole file later
-            self._lines = _keep_newest(self.path, self._most)
+        super().append([{name: row.get(name) for name in ROW} for row in rows])
 
 
 def read_ledger(path: Path) -> Ledger:
@@ -109,24 +67,15 @@ def read_ledger(path: Path) -> Ledger:
     CorruptDataError
         The first line does not name a run.
     """
-    try:
-        lines = path.read_bytes().splitlines()
-    except (FileNotFoundError, NotADirectoryError):
-        raise DataMissingError(
-            f"{path} does not exist; a run with vetoes.ledger writes one"
-        ) from None
-    run = _run_of(lines[0] if lines else b"")
-    if run is None:
-        raise CorruptDataError(f"{path} is no ledger of refusals: its first line names no run")
-    found = (_object(line) or {} for line in lines[1:])
-    rows = [row for row in found if isinstance(row.get("at"), str)]
+    run, rows = read_rows(
+        path, what="ledger of refusals", wanted="a run with vetoes.ledger writes one"
+    )
     return Ledger(run, _frame(rows))
 
 
 def ledger_path(folder: Path, strategy: str, run_mode: str, name: str) -> Path:
     """Return the file of a run; `name` tells it from others of its strategy and run mode."""
-    parts = (re.sub(r"[^A-Za-z0-9_]+", "_", part) for part in (strategy, run_mode, name))
-    return folder / f"{'-'.join(parts)}{SUFFIX}"
+    return folder / file_name(strategy, run_mode, name)
 
 
 def find_ledger(
@@ -150,7 +99,7 @@ def find_ledger(
     """
     found: list[tuple[timedelta, Path]] = []
     for path in folder.glob(f"*-{BACKTEST}-*{SUFFIX}"):
-        run = _header(path)
+        run = read_run(path)
         started = _instant(run.get("started_at"))
         if run.get("strategy") != strategy or started is None:
             continue
@@ -172,61 +121,6 @@ def prune_backtests(folder: Path, keep: int) -> None:
             continue
     for _, path in sorted(paths)[: max(0, len(paths) - keep)]:
         path.unlink(missing_ok=True)
-
-
-def _append(path: Path, content: bytes) -> None:
-    """Add to a file with one write, behind a line break where the last line was torn."""
-    with path.open("a+b", buffering=0) as file:
-        size = file.seek(0, os.SEEK_END)
-        if size:
-            file.seek(size - 1)
-            content = content if file.read(1) == b"\n" else b"\n" + content
-        written = file.write(content)
-        if written < len(content):  # as much as the disk took
-            file.truncate(size)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-
-
-def _keep_newest(path: Path, most: int) -> int:
-    """Rewrite a file with its first line and the last `most` rows; return how many it has."""
-    first, *rows = path.read_bytes().splitlines(keepends=True)
-    kept = rows[-most:]
-    replace_file(path, b"".join([first, *kept]))
-    return len(kept)
-
-
-def _line(content: Mapping[str, Any]) -> bytes:
-    return json.dumps(content, separators=(",", ":"), allow_nan=False).encode() + b"\n"
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as JSON can hold it: a number that is not finite is not known."""
-    if isinstance(value, float) and not abs(value) < float("inf"):
-        return None
-    return value
-
-
-def _object(line: bytes) -> dict[str, Any] | None:
-    """Return what a line holds, None where it was torn."""
-    try:
-        found = json.loads(line)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _run_of(line: bytes) -> dict[str, Any] | None:
-    run = (_object(line) or {}).get("run")
-    return run if isinstance(run, dict) else None
-
-
-def _header(path: Path) -> dict[str, Any]:
-    """Return what a file says about its run, nothing where it says nothing."""
-    try:
-        with path.open("rb") as file:
-            return _run_of(file.readline()) or {}
-    except OSError:
-        return {}
 
 
 def _instant(text: Any) -> datetime | None:

@@ -12,6 +12,7 @@ from freqtrade.strategy.parameters import BaseParameter, NumericParameter
 
 from regimekit.hooks.fingerprint import source_fingerprint
 from regimekit.hooks.guard import CONTRACTS, FaultLog, fail_closed
+from regimekit.hooks.live import require_acknowledgement
 from regimekit.hooks.table import DecisionTable
 from regimekit.settings import SECTIONS, Section, Settings, SettingsError, settings_from
 
@@ -41,6 +42,7 @@ class PackStrategy(IStrategy):
         except SettingsError as error:
             # ConfigurationError would be apt, but Freqtrade 2026.9 answers it with exit code 0.
             raise OperationalException(str(error)) from error
+        require_acknowledgement(config, self.settings.live)
         config["regimekit_source"] = source_fingerprint()
         super().__init__(config)
         self.faults = FaultLog()

@@ -23,6 +23,7 @@ class OutageLocks(PackStrategy):
         super().__init__(config)
         # None: known to be fine. A pair not in here may carry a lock from before a restart.
         self._locked_until: dict[str, datetime | None] = {}
+        self._fine_since: dict[str, datetime] = {}  # the close whose decision ended a lock
 
     def bot_loop_start(self, current_time: datetime, **kwargs: Any) -> None:
         """Lock pairs with an outage, renew the lock while it lasts, unlock when it ends."""
@@ -45,11 +46,16 @@ class OutageLocks(PackStrategy):
         reason = REASON.format(pair=pair)
         first_sight = pair not in self._locked_until
         until = self._locked_until.get(pair)
-        settled = table.at(now - self.analysis_grace)
-        decision = table.at(now) or settled if until else settled
+        # A lock ends with the first good decision. That before it would bring the lock back while
+        # the new candle is within its grace.
+        settled_at = now - self.analysis_grace
+        settled = table.at(max(settled_at, self._fine_since.get(pair, settled_at)))
+        newest = table.at(now) if until else None
+        decision = newest or settled
         if decision is not None and decision.inputs_ok:
             if first_sight or until is not None:
                 self._locked_until[pair] = None
+                self._fine_since[pair] = self.candle_open(now if newest else settled_at)
                 self.unlock_reason(reason)
             if until is not None:
                 logger.warning("%s: inputs are back, entries are possible again.", pair)

@@ -4,7 +4,7 @@ Reading the analyzed frame in each callback doubles the time of a backtest; thes
 from it once, when the signals are made.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -65,6 +65,13 @@ class DecisionTable:
         # Lists of Python numbers: a scalar out of a numpy array costs several times as much.
         columns = tuple(frame[name].tolist() for name in Decision._fields)
         return cls(int(stamps[0]) if len(stamps) else 0, timeframe_seconds, columns)
+
+    @property
+    def last_close(self) -> datetime | None:
+        """Return when the newest candle closed, None without one."""
+        if not self._length:
+            return None
+        return datetime.fromtimestamp(self._first + self._length * self._step, tz=UTC)
 
     def at(self, moment: datetime) -> Decision | None:
         """Return the decision of the candle that closed last at `moment`.

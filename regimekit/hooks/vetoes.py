@@ -1,7 +1,5 @@
 """Write refused orders down, for a report that asks what they would have done."""
 
-import contextlib
-import hashlib
 import logging
 import os
 from datetime import UTC, datetime
@@ -9,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from freqtrade.enums import RunMode
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
 from providers.storage.vetoes import FOLDER, LedgerFile, ledger_path, prune_backtests
 from regimekit.hooks.base import LIVE, PackStrategy
+from regimekit.hooks.names import bot_name
 from regimekit.hooks.table import Decision
 from regimekit.schema import Gate, Regime, Side
 
@@ -112,7 +109,7 @@ class VetoLedger(PackStrategy):
         }
         name = f"{started_at:%Y%m%dT%H%M%S%f}-{os.getpid()}"
         if mode in LIVE:
-            run["bot"] = name = _bot(self.config)
+            run["bot"] = name = bot_name(self.config)
         path = ledger_path(folder, self.get_strategy_name(), mode.value, name)
         return LedgerFile(path, run, self.settings.vetoes.most_rows)
 
@@ -137,12 +134,3 @@ def _of_decision(decision: Decision | None, side: Side) -> dict[str, Any]:
         "stop_distance": decision.stop_distance,
         "target_rr": decision.target_rr,
     }
-
-
-def _bot(config: dict[str, Any]) -> str:
-    """Return what tells one bot from another: its name, and its database without the password."""
-    name, address = str(config.get("bot_name") or "freqtrade"), ""
-    with contextlib.suppress(ArgumentError, ValueError):
-        address = make_url(str(config.get("db_url"))).render_as_string(hide_password=True)
-    digest = hashlib.sha256(f"{name} {address}".encode()).hexdigest()[:8]
-    return f"{name}-{digest}"

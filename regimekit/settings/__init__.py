@@ -13,11 +13,14 @@ from regimekit.settings.adaptive import AdaptiveSettings
 from regimekit.settings.exits import ExitSettings
 from regimekit.settings.filters import FilterSettings
 from regimekit.settings.gates import GateSettings, VetoSettings
+from regimekit.settings.journal import JournalSettings
+from regimekit.settings.live import LiveSettings
 from regimekit.settings.market import IndicatorSettings, InputSettings, RegimeSettings
 from regimekit.settings.risk import RiskSettings
 from regimekit.settings.section import Section, SettingsError
 from regimekit.settings.signals import BreakoutSettings, MeanReversionSettings, MomentumSettings
 from regimekit.settings.squeeze import SqueezeSettings
+from regimekit.settings.watch import WatchSettings
 
 __all__ = [
     "PROFILES",
@@ -29,6 +32,8 @@ __all__ = [
     "GateSettings",
     "IndicatorSettings",
     "InputSettings",
+    "JournalSettings",
+    "LiveSettings",
     "MeanReversionSettings",
     "MomentumSettings",
     "RegimeSettings",
@@ -38,6 +43,7 @@ __all__ = [
     "SettingsError",
     "SqueezeSettings",
     "VetoSettings",
+    "WatchSettings",
     "settings_from",
 ]
 
@@ -61,9 +67,12 @@ class Settings:
     squeeze: SqueezeSettings = field(default_factory=SqueezeSettings)
     gates: GateSettings = field(default_factory=GateSettings)
     vetoes: VetoSettings = field(default_factory=VetoSettings)
+    watch: WatchSettings = field(default_factory=WatchSettings)
+    journal: JournalSettings = field(default_factory=JournalSettings)
     risk: RiskSettings = field(default_factory=RiskSettings)
     adaptive: AdaptiveSettings = field(default_factory=AdaptiveSettings)
     exits: ExitSettings = field(default_factory=ExitSettings)
+    live: LiveSettings = field(default_factory=LiveSettings)
 
 
 SECTIONS: dict[str, type[Section]] = {
@@ -77,9 +86,12 @@ SECTIONS: dict[str, type[Section]] = {
     "squeeze": SqueezeSettings,
     "gates": GateSettings,
     "vetoes": VetoSettings,
+    "watch": WatchSettings,
+    "journal": JournalSettings,
     "risk": RiskSettings,
     "adaptive": AdaptiveSettings,
     "exits": ExitSettings,
+    "live": LiveSettings,
 }
 
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from providers.errors import CorruptDataError, DataMissingError
-from providers.storage import vetoes
+from providers.storage import lines
 from providers.storage.vetoes import (
     ROW,
     LedgerFile,
@@ -119,9 +119,9 @@ def test_a_batch_is_one_write(tmp_path, monkeypatch):
     file, sizes = ledger(tmp_path), []
     file.begin()
     before = file.path.stat().st_size
-    append = vetoes._append
+    append = lines._append
     monkeypatch.setattr(
-        vetoes, "_append", lambda path, lines: sizes.append(len(lines)) or append(path, lines)
+        lines, "_append", lambda path, content: sizes.append(len(content)) or append(path, content)
     )
     file.append([row(number) for number in range(5)])
     assert sizes == [file.path.stat().st_size - before]
@@ -228,7 +228,7 @@ def test_a_rewrite_that_fails_leaves_the_file_and_is_not_tried_for_every_row(tmp
         raise OSError(errno.ENOSPC, "full")
 
     file.append([row(number) for number in range(110)])
-    monkeypatch.setattr(vetoes, "replace_file", full)
+    monkeypatch.setattr(lines, "replace_file", full)
     with pytest.raises(OSError, match="full"):
         file.append([row(110)])
     assert len(rates(file)) == 111

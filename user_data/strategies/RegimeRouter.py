@@ -13,20 +13,24 @@ from regimekit.hooks.exits import PlannedExits
 from regimekit.hooks.feed import LiveFeed
 from regimekit.hooks.gates import EntryGates
 from regimekit.hooks.inputs import MarketInputs
+from regimekit.hooks.journal import DecisionJournal
 from regimekit.hooks.outages import OutageLocks
 from regimekit.hooks.plots import decision_plots
 from regimekit.hooks.sizing import RiskSizing
 from regimekit.hooks.squeeze import SqueezeMessages
 from regimekit.hooks.table import DecisionTable
+from regimekit.hooks.watch import Watchdog
 from regimekit.indicators.frame import indicator_columns
 
 
 class RegimeRouter(
+    Watchdog,
     LiveFeed,
     MarketInputs,
     SqueezeMessages,
     ChartAnnotations,
     EntryGates,
+    DecisionJournal,
     OutageLocks,
     RiskSizing,
     PlannedExits,

@@ -111,3 +111,29 @@ def test_a_lock_ends_with_the_first_decision_that_has_its_inputs(locks):
     locks.decisions = {PAIR: SimpleNamespace(at=lambda moment: fresh if moment == now else stale)}
     locks.bot_loop_start(now)
     assert len(locks.unlocked) == 1
+
+
+def test_a_lock_that_has_ended_does_not_come_back_within_the_grace(locks, caplog):
+    """The decision of the candle before has no inputs, and stands for as long as the grace."""
+    caplog.set_level(logging.WARNING)
+    stale, fresh = SimpleNamespace(inputs_ok=False), SimpleNamespace(inputs_ok=True)
+    close = START + timedelta(minutes=10)
+    locks.decisions = {PAIR: SimpleNamespace(at=lambda at: fresh if at >= close else stale)}
+    for seconds in range(0, 1800, 5):
+        locks.bot_loop_start(START + timedelta(seconds=seconds))
+    assert len(locks.locked) == len(locks.unlocked) == 1
+    assert len(caplog.records) == 2
+
+
+def test_an_outage_of_the_next_candle_locks_again(locks):
+    close = START + timedelta(minutes=10)
+
+    def at(moment):
+        return SimpleNamespace(inputs_ok=close <= moment < close + timedelta(minutes=15))
+
+    locks.decisions = {PAIR: SimpleNamespace(at=at)}
+    for seconds in range(0, 3600, 5):
+        locks.bot_loop_start(START + timedelta(seconds=seconds))
+    assert len(locks.locked) == 2
+    assert len(locks.unlocked) == 1
+    assert locks.locked[1][1] - LOCK == close + timedelta(minutes=15) + GRACE

@@ -64,3 +64,15 @@ def test_a_decision_reads_like_one():
     assert decision.confidence(Side.SHORT) == 0.1
     assert decision.sub_strategy == "momentum"
     assert decision._replace(regime=int(Regime.UNKNOWN)).sub_strategy == "unknown"
+
+
+@given(st.integers(0, 8))
+def test_the_newest_candle_is_the_last_one_with_a_decision(bars):
+    table = DecisionTable.from_frame(frame(bars), 900)
+    if not bars:
+        assert table.last_close is None
+        return
+    assert table.last_close == START + timedelta(minutes=15) * bars
+    assert table.at(table.last_close) == table.at(table.last_close + timedelta(seconds=899))
+    assert table.at(table.last_close) is not None
+    assert table.at(table.last_close + timedelta(minutes=15)) is None

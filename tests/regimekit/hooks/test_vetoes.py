@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from freqtrade.enums import RunMode
 
-from providers.storage import vetoes as storage
+from providers.storage import lines as storage
 from providers.storage.vetoes import find_ledger, read_ledger
 from regimekit.hooks import vetoes as hook
 from regimekit.hooks.vetoes import VetoLedger
