@@ -19,9 +19,10 @@ START_SECONDS = 25.0
 LEAST_LEAD = timedelta(minutes=15)  # the bot is ready before a candle's close, and waits for it
 THROTTLE_SECONDS = 20  # between two looks at the market
 NEVER = timedelta(hours=10)  # a patience: fast clocks make seconds of it
-# What analyzing a new candle takes on two cores, in real seconds, and how much of the candle that
-# may be at least. Until then the price holds the open, and an entry is not too late.
-ANALYSIS_SECONDS = 2.5
+# Real seconds that a new candle takes to be analyzed, on two busy cores. In a fast market that is
+# minutes, LEAST_HOLD at least; until then the price holds the open, and an entry is not too late.
+ANALYSIS_SECONDS = 4.0
+ORDER_SECONDS = 0.5  # and to send one entry, before it is the next pair's turn
 LEAST_HOLD = timedelta(minutes=4)
 
 
@@ -123,8 +124,9 @@ def _settings(pairs: Sequence[str], speed: float) -> dict[str, Any]:
         "ignore_buying_expired_candle_after": late,
         "regimekit": {
             "inputs": {"request_seconds": NEVER.total_seconds(), "analysis_grace_seconds": late},
-            # A book every 15 s of this time would be the most of what both programs do.
-            "filters": {"book_max_age_seconds": 120},
+            # Candles have no book. The exchange makes one up that says nothing of order flow, and
+            # to ask for it every 15 s of this time would be the most of what both programs do.
+            "filters": {"order_book": False},
         },
     }
 

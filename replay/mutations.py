@@ -15,7 +15,7 @@ from replay.candles import MINUTE
 Row = dict[str, Any] | list[Any]
 Settings = dict[str, Any]
 
-STAMP_KEYS = ("timestamp", "fundingTime", "fundingRateTimestamp", "time")
+STAMP_KEYS = ("timestamp", "fundingTime", "fundingRateTimestamp", "time", "serverTime")
 _STAMP_COLUMNS = (0, 6)
 _WORDS = {
     *("symbol", "pair", "contractType", "value_classification", "date", "time_until_update"),

@@ -1,12 +1,16 @@
 """``python -m replay serve``: from command-line settings to a running server."""
 
 import argparse
+import asyncio
 import copy
 import math
 import signal
 import socket
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 
 import uvicorn
@@ -28,6 +32,7 @@ from replay.faults import FaultError, Rule, load
 
 # Longer than any client keeps an idle connection, so that it is never the server who hangs up
 KEEP_ALIVE_SECONDS = 75
+HEADERS_SECONDS = 1.0  # between two updates of the Date that answers carry
 
 DESCRIPTION = """\
 Serve the candle files of a Freqtrade data folder the way Binance USDT-M would, up to the
@@ -126,11 +131,29 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 class _Server(uvicorn.Server):
-    """A server that says so once it accepts connections."""
+    """A server that says so once it accepts connections, and rests between requests.
+
+    uvicorn looks ten times a second whether it is to end. Under a clock that runs 120 times as fast
+    that is 1200 times, a third of a processor; this one is woken when it is to end.
+    """
 
     def __init__(self, config: uvicorn.Config, ready: str) -> None:
         super().__init__(config)
         self._ready = ready
+        self._leave: Callable[[], object] | None = None
+
+    async def main_loop(self) -> None:
+        leave = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        self._leave = lambda: loop.call_soon_threadsafe(leave.set)
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(leave.wait(), HEADERS_SECONDS)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        if self._leave is not None:
+            self._leave()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

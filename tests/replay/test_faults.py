@@ -209,6 +209,8 @@ def test_stamps_are_shifted_in_their_unit_and_spelling():
     assert answer[0]["timestamp"] == rows()[0]["timestamp"] - 21_600_000
     fng = {"data": [{"value": "40", "timestamp": "1772150400"}], "metadata": {"error": None}}
     assert changed("shift", fng, seconds=3600)["data"][0]["timestamp"] == "1772154000"
+    clock = changed("shift", {"serverTime": 1_772_150_400_000}, seconds=600)
+    assert clock == {"serverTime": 1_772_151_000_000}, "the exchange's clock can be wrong too"
     assert changed("seconds")[0]["timestamp"] == rows()[0]["timestamp"] // 1000
 
 
