@@ -148,6 +148,7 @@ def rehearse(
             strategy=plan.strategy,
             strategy_path=plan.strategy_path,
             configs=plan.configs,
+            rest=False,
         )
         since, down = _trade(plan, stage, bot, show, player(stage, bot) if player else None)
         code = bot.stop()
@@ -176,7 +177,7 @@ def _trade(
     """Let the bot trade until the period is over; return since when, and when it was down."""
     end, kills, down = plan.period.end + AFTER_THE_END, list(plan.kills), []
     begun = stage.clock.now()
-    _start(bot)
+    start(bot)
     ready = stage.clock.now()
     since = candle_of(ready)
     if since + CANDLE > plan.period.start:
@@ -184,16 +185,22 @@ def _trade(
             f"the bot was ready at {ready:%Y-%m-%d %H:%M}, too late for the first candle; "
             f"pass a --speed below {plan.speed:g} or give the machine a rest"
         )
+    gone: datetime | None = None
     while (now := stage.clock.now()) < end:
-        if not bot.running:
+        if not bot.running and not bot.killed:
             raise RehearsalError(
                 "the bot ended by itself; it logged last:\n" + "\n".join(bot.lines()[-15:])
             )
         said = tuple(player.tick(now)) if player is not None else ()
+        if bot.killed and gone is None:  # by a script, which starts it again
+            gone = now
+        elif bot.running and gone is not None:
+            down.append((gone, stage.clock.now()))
+            gone = None
         if kills and now >= kills[0]:
             kills.pop(0)
             bot.kill()
-            _start(bot)
+            start(bot)
             down.append((now, stage.clock.now()))
         done = (now - begun) / (end - begun)
         show(Moment(now, min(done, 1.0), *_trades(bot.database), said))
@@ -206,7 +213,8 @@ def candle_of(moment: datetime) -> datetime:
     return moment - (moment - datetime(1970, 1, 1, tzinfo=UTC)) % CANDLE
 
 
-def _start(bot: Bot) -> None:
+def start(bot: Bot) -> None:
+    """Start a bot, again too, and wait until it is at work."""
     said = len(bot.lines())
     bot.start()
     bot.wait_for(READY, since=said)
