@@ -1,4 +1,4 @@
-"""Command line of the replay exchange: ``python -m replay serve`` and ``simulate``."""
+"""Command line of the replay: ``python -m replay serve``, ``simulate`` and ``telegram``."""
 
 import argparse
 import sys
@@ -13,6 +13,7 @@ from replay.errors import StartUpError
 COMMANDS = {
     "serve": ("replay.server", "serve candle files as Binance USDT-M would"),
     "simulate": ("replay.simulator.cli", "write the candle files of a simulated market"),
+    "telegram": ("replay.telegram.server", "be Telegram's Bot API for a bot on this computer"),
 }
 
 
