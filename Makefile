@@ -10,6 +10,9 @@ TIMERANGE ?=
 PROFILE   ?=
 DEMO_ARGS ?=
 ABLATE_ARGS ?=
+REHEARSE_ARGS ?=
+SOAK_ARGS ?=
+DOCTOR_ARGS ?=
 
 .DEFAULT_GOAL := help
 
@@ -21,7 +24,8 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
-.PHONY: help venv demo ablate test lint bench serve serve-live ui profiles lock clean
+.PHONY: help venv demo ablate rehearse verify soak doctor env telegram
+.PHONY: test lint bench serve serve-live ui profiles lock clean
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -33,6 +37,24 @@ demo: $(VENV)/.installed ## Backtest RegimeRouter and write an HTML report [DATA
 
 ablate: $(VENV)/.installed ## Compare the strategy without each of its parts [ABLATE_ARGS=]
 	$(BIN)/python scripts/ablate.py $(ABLATE_ARGS)
+
+rehearse: $(VENV)/.installed ## Trade a past day in dry-run under a fast clock, compare with a backtest [REHEARSE_ARGS=]
+	$(BIN)/python scripts/rehearse.py $(if $(DATADIR),--datadir "$(DATADIR)") $(REHEARSE_ARGS)
+
+verify: $(VENV)/.installed ## Prove the hard cases with the real process: faults, kills, a full disk
+	$(BIN)/python scripts/verify.py
+
+soak: $(VENV)/.installed ## Trade 24 hours of market under random faults, watch memory and files [SOAK_ARGS=]
+	$(BIN)/python scripts/soak.py $(SOAK_ARGS)
+
+doctor: $(VENV)/.installed ## Check settings, data, machine and code before trading [DOCTOR_ARGS=]
+	$(BIN)/python scripts/doctor.py $(DOCTOR_ARGS)
+
+telegram: $(VENV)/.installed ## Be Telegram for a bot on this computer: chat with it in the terminal
+	$(BIN)/python -m replay telegram --environment build/telegram.env
+
+env: $(VENV)/.installed ## Make .env with fresh passwords, and the folders of the containers
+	$(BIN)/python scripts/new_env.py
 
 test: $(VENV)/.installed ## Run the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
