@@ -15,6 +15,7 @@ OVERLAY = "config/live.json"
 SENTENCE = "I accept the loss of {account} until {until}"
 # A month: long enough not to be typed blindly, short enough to be thought about again.
 MOST_DAYS = 30
+REMIND_DAYS = 3  # before the last day a bot that trades says so, once a day
 PLACEHOLDERS = {"account", "your account", "my account"}
 
 _SENTENCE = re.compile(r"I accept the loss of (?P<account>\S.*?) until (?P<until>\d{4}-\d\d-\d\d)")
@@ -103,3 +104,13 @@ def check_acknowledgement(text: str | None, settings: LiveSettings, today: date)
             f"({last})"
         )
     return accepted
+
+
+def reminder(accepted: Acknowledgement, today: date) -> str | None:
+    """Return what to tell the trader on `today`, None while the end is far away."""
+    if (accepted.until - today).days > REMIND_DAYS:
+        return None
+    return (
+        f"The acknowledgement of live trading ends on {accepted.until}. This bot goes on, but "
+        f"after that day it neither starts nor reloads: renew {VARIABLE} and restart it before."
+    )

@@ -5,6 +5,7 @@ same trade. The lock lies beside the database, because SQLite's own locks on tha
 if anybody else opened and closed it. A process that was killed holds nothing.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -136,9 +137,9 @@ class Instance:
         InstanceError
             Another process holds it.
         OSError
-            The folder cannot be written.
+            The folder is missing or cannot be written.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._check_folder()
         try:
             self._lock.acquire()
         except Timeout:
@@ -151,6 +152,17 @@ class Instance:
         """Let another process have the database."""
         self._file = None
         self._lock.release(force=True)
+
+    def _check_folder(self) -> None:
+        """Make our own folder, but not that of a database: its name may be mistyped.
+
+        Freqtrade would begin an empty database there, and know nothing of the open trades.
+        """
+        folder = self.path.parent
+        if folder.name == FOLDER:
+            folder.mkdir(parents=True, exist_ok=True)
+        elif not folder.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
 
 
 # What this process holds: a reload of the configuration builds another strategy, and keeps it.
@@ -182,7 +194,7 @@ def hold(path: Path, bot: str, clock: Callable[[], pd.Timestamp] = utc_now) -> I
         instance.release()
         raise InstanceError(
             f"Whether another bot uses the database cannot be told, because {path} cannot be "
-            f"written ({error.strerror}); make its folder writable and give it some free space"
+            f"written ({error.strerror}); its folder must exist, be writable and have free space"
         ) from error
     _HELD[path] = instance
     return instance
@@ -194,7 +206,9 @@ def _refusal(path: Path) -> str:
         who, way = "another bot", "stop it"
     else:
         who = f"the bot of process {owner.pid} on {owner.host} since {owner.since}"
-        way = f"stop it with `kill {owner.pid}`"
+        # On another computer, or in another container, the number is another process.
+        here = owner.host == socket.gethostname()
+        way = f"stop it with `kill {owner.pid}`" if here else "stop it there"
     return (
         f"The database {path.with_name(database)} is used by {who}; two bots on one database "
         f"double entries and exits. Wait until it ends, {way}, or give this one a database of "

@@ -42,7 +42,7 @@ class PackStrategy(IStrategy):
         except SettingsError as error:
             # ConfigurationError would be apt, but Freqtrade 2026.9 answers it with exit code 0.
             raise OperationalException(str(error)) from error
-        require_acknowledgement(config, self.settings.live)
+        self.accepted = require_acknowledgement(config, self.settings.live)
         config["regimekit_source"] = source_fingerprint()
         super().__init__(config)
         self.faults = FaultLog()

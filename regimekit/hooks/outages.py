@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from regimekit.hooks.base import LIVE, PackStrategy
+from regimekit.hooks.locks import SparedLocks
 
 logger = logging.getLogger(__name__)
 
@@ -24,13 +25,16 @@ class OutageLocks(PackStrategy):
         # None: known to be fine. A pair not in here may carry a lock from before a restart.
         self._locked_until: dict[str, datetime | None] = {}
         self._fine_since: dict[str, datetime] = {}  # the close whose decision ended a lock
+        self._spared_outage_locks = SparedLocks()
 
     def bot_loop_start(self, current_time: datetime, **kwargs: Any) -> None:
         """Lock pairs with an outage, renew the lock while it lasts, unlock when it ends."""
         if self.dp.runmode not in LIVE:
             return
-        for pair in self.dp.current_whitelist():
-            self._follow(pair, current_time)
+        # One refusal ends it until the next loop: a database that is busy takes seconds to refuse.
+        with self._spared_outage_locks.attempt():
+            for pair in self.dp.current_whitelist():
+                self._follow(pair, current_time)
         # A 1h or 4h candle may come one loop after that of the strategy. Freqtrade fetches it then,
         # but would look at it a whole candle later only.
         early = current_time - self.candle_open(current_time) < self.analysis_grace
@@ -54,13 +58,13 @@ class OutageLocks(PackStrategy):
         decision = newest or settled
         if decision is not None and decision.inputs_ok:
             if first_sight or until is not None:
+                self.unlock_reason(reason)
                 self._locked_until[pair] = None
                 self._fine_since[pair] = self.candle_open(now if newest else settled_at)
-                self.unlock_reason(reason)
             if until is not None:
                 logger.warning("%s: inputs are back, entries are possible again.", pair)
         elif until is None or now >= until - self.analysis_grace:
-            self._locked_until[pair] = now + LOCK
             self.lock_pair(pair, now + LOCK, reason)
+            self._locked_until[pair] = now + LOCK
             if until is None:
                 logger.warning("%s; entries are locked until it is back.", reason)

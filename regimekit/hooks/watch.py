@@ -7,9 +7,8 @@ FreqUI and Telegram (``/locks``) show it.
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -17,12 +16,10 @@ from typing import Any
 
 from freqtrade.enums import RunMode
 from freqtrade.exceptions import OperationalException
-from freqtrade.persistence import PairLocks, Trade
-from sqlalchemy.exc import SQLAlchemyError
+from freqtrade.persistence import PairLocks
 
 from providers.live.clock_offset import ClockWatch, read_offset
 from providers.live.feed import interruptible
-from providers.live.health import one_line
 from providers.live.stop import Stop
 from providers.storage.instance import Instance, InstanceError, database_of, hold, lock_of
 from providers.storage.pulse import Pulse, pulse_path, write_pulse
@@ -31,6 +28,7 @@ from providers.transport.limits import Limiter
 from regimekit.hooks.base import LIVE
 from regimekit.hooks.feed import LiveFeed, endpoints_of
 from regimekit.hooks.gates import EntryGates
+from regimekit.hooks.locks import SparedLocks
 from regimekit.hooks.names import bot_name
 from regimekit.hooks.watch_checks import (
     FINE,
@@ -41,6 +39,7 @@ from regimekit.hooks.watch_checks import (
     InstanceCheck,
     Strangers,
 )
+from regimekit.live import reminder
 from regimekit.risk.gates import Refusal
 from regimekit.schema import Gate, Side
 
@@ -75,10 +74,11 @@ class Watchdog(LiveFeed, EntryGates):
         self._stopped: set[Gate] = set()  # what was announced
         self._settled: set[Gate] = set()  # what carries no lock of an earlier process
         self._stops_until: dict[Gate, datetime] = {}
-        self._lock_failed = False
+        self._spared_locks = SparedLocks()
         self._pulse_failed = False
         self._pulse_due = 0.0
         self._strangers = Strangers()
+        self._reminded: date | None = None
         self._clock_watch: ClockWatch | None = None
         self._clock_client: HttpClient | None = None
         # Before Freqtrade opens the database: what it does when a start fails, such as to cancel
@@ -111,6 +111,7 @@ class Watchdog(LiveFeed, EntryGates):
                 self._findings[gate] = Finding("the check itself failed")  # unless it ends
                 self._findings[gate] = check()
                 self._heed(gate, self._findings[gate], current_time)
+            self._remind(current_time)
             self._hint_at_strangers(current_time)
         finally:
             self._beat(current_time)
@@ -184,31 +185,17 @@ class Watchdog(LiveFeed, EntryGates):
         self.dp.send_msg(text.translate(PLAIN))
 
     def _lock_all(self, gate: Gate, until: datetime) -> None:
-        with self._spared():
+        with self._spared_locks.attempt():
             self.lock_pair(EVERYWHERE, until, REASONS[gate])
             self._stops_until[gate] = until
 
     def _unlock_all(self, gate: Gate) -> None:
-        with self._spared():
+        with self._spared_locks.attempt():
             locks = PairLocks.get_pair_locks(EVERYWHERE)
             if any(lock.reason == REASONS[gate] for lock in locks):
                 self.unlock_reason(REASONS[gate])
             self._stops_until.pop(gate, None)
             self._settled.add(gate)
-
-    @contextmanager
-    def _spared(self) -> Iterator[None]:
-        """Do without a lock that the database does not take: orders are refused all the same."""
-        try:
-            yield
-        except SQLAlchemyError as error:
-            Trade.rollback()  # else the session of the whole bot could not be used any more
-            if not self._lock_failed:
-                why = one_line(str(getattr(error, "orig", error)))
-                logger.warning("A pair lock cannot be written (%s); it is tried again", why)
-            self._lock_failed = True
-        else:
-            self._lock_failed = False
 
     def _hint_at_strangers(self, now: datetime) -> None:
         """Warn of positions that somebody else opened on the account."""
@@ -220,6 +207,13 @@ class Watchdog(LiveFeed, EntryGates):
                 f"{', '.join(found)}: positions on the account that this bot did not open. "
                 "Another bot or a person trades there; one account per bot keeps both right."
             )
+
+    def _remind(self, now: datetime) -> None:
+        """Say once a day that the acknowledgement is about to end."""
+        if self.accepted is not None and self._reminded != now.date():
+            self._reminded = now.date()
+            if text := reminder(self.accepted, now.date()):
+                self._announce(text)
 
     def _beat(self, now: datetime) -> None:
         """Write the sign of life; a disk that does not take it stops nothing here."""

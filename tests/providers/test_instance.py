@@ -75,6 +75,16 @@ def test_a_second_bot_is_refused_and_told_who_the_first_is(holder, lock, tmp_pat
     assert owner_of(lock).bot == "first"
 
 
+def test_a_process_of_another_computer_is_not_offered_to_be_killed_here(holder, lock):
+    note = lock.with_name("trades.sqlite.bot.json")
+    note.write_text(json.dumps({**json.loads(note.read_text()), "host": "elsewhere"}))
+    with pytest.raises(
+        InstanceError, match=r"on elsewhere since \S+; .* stop it there, or"
+    ) as refusal:
+        hold(lock, "second")
+    assert "kill" not in str(refusal.value)
+
+
 def test_a_killed_bot_holds_nothing(holder, lock):
     holder.kill()
     holder.wait()
@@ -141,6 +151,19 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
     with pytest.raises(InstanceError, match=r"cannot be told.*No space left on device.*free space"):
         hold(lock, "one")
     assert owner_of(lock) is None, "a start that failed holds nothing"
+
+
+def test_the_folder_of_a_database_is_not_made_because_its_name_may_be_mistyped(tmp_path):
+    folder = tmp_path / "mistyped"
+    with pytest.raises(InstanceError, match=r"No such file or directory\); its folder must exist"):
+        hold(lock_of(f"sqlite:///{folder}/trades.sqlite", tmp_path), "one")
+    assert not folder.exists()
+
+
+def test_the_folder_for_locks_of_databases_on_servers_is_made(tmp_path):
+    lock = lock_of("postgresql://me@host/trades", tmp_path / "user_data")
+    hold(lock, "one")
+    assert owner_of(lock).pid == os.getpid()
 
 
 @pytest.mark.parametrize(

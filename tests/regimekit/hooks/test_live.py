@@ -39,6 +39,11 @@ def test_live_trading_is_refused_without_it(accepted):
         build(RunMode.LIVE, False)
 
 
+def test_who_is_refused_is_not_led_to_a_dry_run_on_the_database_of_real_trades(accepted):
+    with pytest.raises(OperationalException, match="set dry_run to true and take another database"):
+        build(RunMode.LIVE, False)
+
+
 def test_live_trading_is_refused_without_the_overlay(accepted):
     accepted(5)
     with pytest.raises(OperationalException, match=r"config/live.json is not loaded"):

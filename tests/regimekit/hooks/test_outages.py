@@ -6,6 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 from freqtrade.enums import RunMode
+from freqtrade.persistence import Trade
+from sqlalchemy.exc import OperationalError
 
 from regimekit.hooks.outages import LOCK, OutageLocks
 
@@ -137,3 +139,41 @@ def test_an_outage_of_the_next_candle_locks_again(locks):
     assert len(locks.locked) == 2
     assert len(locks.unlocked) == 1
     assert locks.locked[1][1] - LOCK == close + timedelta(minutes=15) + GRACE
+
+
+@pytest.fixture
+def rolled(monkeypatch):
+    """How often the session was made usable again."""
+    calls = []
+    monkeypatch.setattr(Trade, "rollback", staticmethod(lambda: calls.append(1)))
+    return calls
+
+
+def full(*_, **__):
+    raise OperationalError("INSERT", {}, Exception("database or disk is full"))
+
+
+def test_a_lock_that_the_database_refuses_leaves_its_session_to_the_exits(locks, rolled, caplog):
+    taking, locks.lock_pair = locks.lock_pair, full
+    locks.dp.current_whitelist = lambda: [PAIR, PAIR]
+    locks.see(False)
+    for seconds in range(5):
+        locks.bot_loop_start(START + timedelta(seconds=seconds))
+    assert len(rolled) == 5, "once a loop: who waits for a busy database waits once"
+    assert caplog.text.count("A pair lock cannot be written (database or disk is full)") == 1
+    assert "failed" not in caplog.text
+    locks.lock_pair = taking
+    locks.bot_loop_start(START + timedelta(seconds=6))
+    assert [pair for pair, _, _ in locks.locked] == [PAIR]
+
+
+def test_an_unlock_that_the_database_refuses_is_tried_again(locks, rolled):
+    locks.see(False)
+    locks.bot_loop_start(START)
+    locks.see(True)
+    releasing, locks.unlock_reason = locks.unlock_reason, full
+    locks.bot_loop_start(START + timedelta(seconds=5))
+    assert rolled
+    locks.unlock_reason = releasing
+    locks.bot_loop_start(START + timedelta(seconds=10))
+    assert len(locks.unlocked) == 1

@@ -26,6 +26,7 @@ from regimekit.hooks import watch_checks
 from regimekit.hooks.names import bot_name
 from regimekit.hooks.watch import ADVICE, LOCK, PLAIN, REASONS, Watchdog
 from regimekit.hooks.watch_checks import FINE, ClockCheck, DiskCheck, Finding, Strangers
+from regimekit.live import Acknowledgement
 from regimekit.schema import Gate, Side
 from regimekit.settings import WatchSettings
 from tests.described import overlay
@@ -627,3 +628,23 @@ def test_a_bot_without_an_analyzed_candle_has_a_pulse(built, tmp_path):
     bot.bot_start()
     bot.bot_loop_start(OPENED)
     assert read_pulse(pulse_path(tmp_path, bot_name(bot.config))).candle is None
+
+
+def test_the_end_of_the_acknowledgement_is_said_once_a_day_from_three_days_before(built):
+    bot = built(RunMode.LIVE)
+    bot.accepted = Acknowledgement("sub-1", (NOW + timedelta(days=5)).date())
+    bot.wallets.get_all_positions = dict
+    bot.bot_start()
+    told = []
+    for day in range(7):
+        for hour in (0, 1):
+            bot.bot_loop_start(NOW.replace(hour=hour) + timedelta(days=day))
+        told.append(sum("acknowledgement of live trading ends" in text for text in bot.sent))
+    assert told == [0, 0, 1, 2, 3, 4, 5]
+
+
+def test_a_dry_run_is_reminded_of_nothing(built):
+    bot = built()
+    bot.bot_start()
+    bot.bot_loop_start(NOW)
+    assert bot.sent == []
