@@ -206,9 +206,9 @@ def test_settings_that_are_named_in_words_exist():
 
 
 def texts():
-    """Yield every text of hooks and exits but docstrings, those of f-strings piece by piece."""
-    for folder in ("hooks", "exits"):
-        for path in sorted((ROOT / "regimekit" / folder).glob("*.py")):
+    """Yield every text of what speaks but docstrings, those of f-strings piece by piece."""
+    for pattern in ("hooks/*.py", "exits/*.py", "live.py"):
+        for path in sorted((ROOT / "regimekit").glob(pattern)):
             nodes = list(ast.walk(ast.parse(path.read_text())))
             alone = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
             for node in nodes:

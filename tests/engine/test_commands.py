@@ -38,6 +38,9 @@ def test_profiles_are_overlays(bot, profile):
     assert shown["dry_run"] is True
 
 
+EPOCHS = 8
+
+
 @pytest.fixture
 def parameters(monkeypatch):
     """The parameters that the shipped strategy declares, by name."""
@@ -63,7 +66,7 @@ def test_hyperopt_runs_in_parallel_and_each_epoch_obeys_the_laws(bot, tmp_path, 
         "buy",
         "sell",
         "-e",
-        "20",
+        str(EPOCHS),
         "-j",
         "2",
         "--random-state=1",
@@ -80,7 +83,7 @@ def test_hyperopt_runs_in_parallel_and_each_epoch_obeys_the_laws(bot, tmp_path, 
     assert not (ROOT / "user_data" / "strategies" / "RegimeRouter.json").exists()
     (written,) = (tmp_path / "hyperopt_results").glob("*.fthypt")
     epochs = [json.loads(line) for line in written.read_text().splitlines()]
-    assert len(epochs) == 20
+    assert len(epochs) == EPOCHS
     for epoch in epochs:
         tried = epoch["params_dict"]
         assert tried.keys() == parameters.keys()
@@ -96,7 +99,7 @@ def test_hyperopt_runs_in_parallel_and_each_epoch_obeys_the_laws(bot, tmp_path, 
         (metrics["total_trades"], metrics["profit_total_abs"])
         for metrics in (epoch["results_metrics"] for epoch in epochs)
     }
-    assert len(results) > 10
+    assert len(results) > EPOCHS // 2
 
 
 def lookahead_row(bot, pairs, timerange):

@@ -35,6 +35,7 @@ def run(*arguments) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.verify
 @pytest.mark.freqtrade
 def test_interrupted_resumed_and_repeated(simulated, tmp_path):  # noqa: F811
     results, numbers = tmp_path / "results", tmp_path / "numbers.json"
