@@ -140,7 +140,9 @@ def load_config(files: Sequence[Path]) -> dict[str, Any]:
     except FreqtradeException as error:
         # The message may quote the lines around a mistake, and those may hold a key.
         first = str(error).splitlines()[0]
-        raise DoctorError(f"the configuration cannot be read: {first}") from None
+        named = any(str(path) in first for path in files)
+        where = "" if named else f" in {', '.join(map(str, files))} or what it includes"
+        raise DoctorError(f"the configuration cannot be read: {first.rstrip('.')}{where}") from None
     except (OSError, ValueError) as error:
         raise DoctorError(f"the configuration cannot be read: {error}") from None
 

@@ -436,16 +436,24 @@ def api(patient: Patient, report: Report) -> None:
 
 
 def telegram(patient: Patient, report: Report) -> None:
-    """Look for a group in which everybody commands the bot."""
+    """Look for a group in which others command the bot, or may press its buttons."""
     given = patient.config.get("telegram", {})
     if not given.get("enabled"):
         report.ok("Telegram is off")
         return
-    if str(given.get("chat_id", "")).startswith("-") and not given.get("authorized_users"):
+    group = str(given.get("chat_id", "")).startswith("-")
+    if group and not given.get("authorized_users"):
         report.error(
             "everybody in the group commands the bot",
             "telegram.chat_id is a group",
-            "list telegram.authorized_users, or use a private chat",
+            "use a private chat, or at least list telegram.authorized_users",
+        )
+    elif group:
+        # Freqtrade 2026.9 asks who writes a command, and not who presses a button.
+        report.warning(
+            "any member of the group can press the buttons of a forced exit",
+            "telegram.chat_id is a group",
+            "use a private chat; authorized_users does not guard buttons",
         )
     else:
         report.ok("one chat commands the bot")

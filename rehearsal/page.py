@@ -22,6 +22,11 @@ PLOT_OPTIONS = {"displayModeBar": False, "responsive": True}
 MOST_POINTS = 3_000  # of a price line; more only slow the page down
 HEADS = ("Candle, UTC", "Pair", "Kind", "What", "Live", "Backtest", "Cause", "Evidence")
 NUMBERS = ("Values", "Equal", "Explained", "Unexplained")
+UNITS = (
+    "Prices, stop distances and stakes are in the quote currency, the initial stop is a share of "
+    "the margin, times are UTC."
+)
+NOWRAP = 24  # letters of a value that stay on one line
 SIDES = (("live", "bot", BLUE, "circle", 12), ("backtest", "backtest", ORANGE, "x-thin", 11))
 
 
@@ -71,9 +76,17 @@ def build_page(parity: Parity) -> str:
 
 OWN_STYLE = """
 td.long { white-space: normal; min-width: 15rem; max-width: 34rem; text-align: left; }
-td.what { white-space: normal; min-width: 6.5rem; max-width: 14rem; overflow-wrap: break-word;
+td.wide { white-space: normal; overflow-wrap: anywhere; min-width: 12rem; max-width: 18rem;
   text-align: left; }
 tr.open td { color: var(--loss); }
+.listed table { font-size: .8125rem; }
+.listed th, .listed td { padding: .3rem .45rem; }
+.listed tbody tr > * { vertical-align: top; }
+@media (max-width: 600px) {
+  section table { font-size: .8125rem; } th, td { padding: .3rem .4rem; }
+  th[scope="row"] { white-space: normal; } td.long { min-width: 9rem; }
+  .listed th[scope="row"] { white-space: nowrap; } .listed td.long { min-width: 18rem; }
+}
 """
 
 
@@ -116,7 +129,7 @@ def _totals(parity: Parity) -> str:
             total.compared, total.equal, total.explained, total.unexplained)))
         for kind, total in parity.totals.items()
     ]  # fmt: skip
-    return _table(("Compared", *NUMBERS), rows, text=1) + (
+    return _table(("Compared", *NUMBERS), rows) + (
         "<p class='soft'>The bot's journal is compared with decisions that are computed again from "
         "the candle files, its database with the export of the backtest. Of a trade that both made "
         "each value counts.</p>"
@@ -128,10 +141,10 @@ def _causes(parity: Parity) -> str:
         return "<p>Nothing differs.</p>"
     by_code = {one.verdict.code: one.verdict.cause for one in parity.differences}
     rows = [
-        (code, EVIDENCE[by_code.get(code, Cause.UNEXPLAINED)], f"{number:,}")
+        (code, f"{number:,}", EVIDENCE[by_code.get(code, Cause.UNEXPLAINED)])
         for code, number in parity.causes.items()
     ]
-    return _table(("Cause", "Evidence it needs", "Differences"), rows, text=2)
+    return _table(("Cause", "Differences", "Evidence it needs"), rows, text=(0, 2))
 
 
 def _listed(differences: Sequence[Difference], nothing: str, *, causes: bool = True) -> str:
@@ -141,27 +154,32 @@ def _listed(differences: Sequence[Difference], nothing: str, *, causes: bool = T
     head = "".join(f'<th scope="col" class="text">{safe(name)}</th>' for name in heads)
     body = ""
     for one in differences:
-        when, where, kind, what, live, backtest = map(safe, cells(one))
+        when, where, kind, what, live, backtest = cells(one)
         why = (
             f'<td class="text">{safe(one.verdict.code)}</td>'
             f'<td class="long">{safe(one.verdict.evidence)}</td>'
         )
         body += (
-            f'<tr{"" if one.explained else " class=open"}><th scope="row">{when}</th>'
-            f'<td class="text">{where}</td><td class="text">{kind}</td><td class="what">{what}</td>'
-            f'<td class="what">{live}</td><td class="what">{backtest}</td>'
+            f'<tr{"" if one.explained else " class=open"}><th scope="row">{safe(when)}</th>'
+            f"{''.join(map(_value, (where, kind, what, live, backtest)))}"
             f"{why if causes else ''}</tr>"
         )
     return (
-        f'<div class="scroll tall"><table><thead><tr>{head}</tr></thead>'
+        f'<p class="soft">{UNITS}</p>'
+        f'<div class="scroll tall listed"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
+
+
+def _value(text: str) -> str:
+    """Return a cell that keeps a number in one piece and lets a longer text wrap."""
+    return f'<td class="{"text" if len(text) <= NOWRAP else "wide"}">{safe(text)}</td>'
 
 
 def _tolerances(parity: Parity) -> str:
     tolerances = parity.tolerances
     rows = [
-        ("Speed of the clock", f"{tolerances.speed:g}"),
+        ("Speed of the clock", f"{tolerances.speed:g} \u00d7"),
         ("Between two looks of the bot", _seconds(tolerances.throttle)),
         ("Analysis of a new candle, at most", _seconds(tolerances.analysis)),
         ("Sending an entry, at most", _seconds(tolerances.order)),
@@ -169,10 +187,10 @@ def _tolerances(parity: Parity) -> str:
         ("Entries are allowed after a close for", _seconds(tolerances.late)),
         ("Prices within candles come from candles of", _seconds(tolerances.detail)),
         ("Fill outside the traded prices, at most", f"{tolerances.spread * 100:g} %"),
-        ("Averages that began elsewhere, at most apart", f"{tolerances.averages:g}"),
+        ("Averages that began elsewhere, at most apart", f"{tolerances.averages:g} of the value"),
         *(("The bot could not act", str(interval)) for interval in parity.down),
     ]
-    return _table(("Tolerance", "Value"), rows, text=1)
+    return _table(("Tolerance", "Value"), rows)
 
 
 def _seconds(span: Any) -> str:
@@ -246,8 +264,8 @@ def _chart(parity: Parity, pair: str) -> str:
     gray = " Gray: the bot could not act." if parity.down else ""
     return (
         f"<h3>{safe(pair)}</h3><figure>{plot}<figcaption>From entry to exit: the bot's trades as "
-        f"solid lines with circles, the backtest's dotted with crosses.{dashed}{gray}"
-        "</figcaption></figure>"
+        "solid lines with circles, the backtest's dotted with crosses. Prices in the quote "
+        f"currency, times UTC.{dashed}{gray}</figcaption></figure>"
     )
 
 
@@ -273,16 +291,18 @@ def _stamps(moments: Iterable[Any]) -> list[str]:
     return list(pd.DatetimeIndex(list(moments)).strftime("%Y-%m-%d %H:%M:%S"))
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, text: int) -> str:
-    """Return a table whose first `text` columns are words."""
+def _table(
+    heads: Sequence[str], rows: Iterable[Sequence[str]], *, text: Sequence[int] = (0,)
+) -> str:
+    """Return a table whose columns number `text` are words."""
     head = "".join(
-        f'<th scope="col"{" class=text" if place < text else ""}>{safe(name)}</th>'
+        f'<th scope="col"{" class=text" if place in text else ""}>{safe(name)}</th>'
         for place, name in enumerate(heads)
     )
     body = ""
     for first, *rest in rows:
         cells_ = "".join(
-            f'<td class="long">{safe(cell)}</td>' if place < text else f"<td>{safe(cell)}</td>"
+            f'<td class="long">{safe(cell)}</td>' if place in text else f"<td>{safe(cell)}</td>"
             for place, cell in enumerate(rest, start=1)
         )
         body += f'<tr><th scope="row">{safe(first)}</th>{cells_}</tr>'

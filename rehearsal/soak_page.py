@@ -12,7 +12,10 @@ from rich.text import Text
 from regimekit.reports.theme import BLUE, ORANGE, STYLE
 from rehearsal.soak import Outcome, Sample, column
 
-_WRAPPED = "text-align: left; white-space: normal"
+_OWN_STYLE = """
+tbody tr > * { vertical-align: top; }
+td.why { text-align: left; white-space: normal; min-width: 18rem; }
+"""
 PLOTTED = {
     "rss": "resident memory, MB",
     "handles": "open handles",
@@ -39,7 +42,7 @@ def soak_table(outcomes: Sequence[Outcome], title: str, *, reasons: bool = True)
         table.add_column("why this bound", overflow="fold")
     for row in outcomes:
         table.add_row(
-            row.name,
+            PLOTTED.get(row.name, row.name),
             *(f"{value:.4g}" for value in (row.start, row.end, row.worst)),
             f"{row.growth:+.3g}",
             row.bound,
@@ -51,23 +54,32 @@ def soak_table(outcomes: Sequence[Outcome], title: str, *, reasons: bool = True)
 
 def soak_page(samples: Sequence[Sample], outcomes: Sequence[Outcome], title: str) -> str:
     """Return one HTML page that needs nothing else; bands are hours with a fault in force."""
-    broken = [row.name for row in outcomes if not row.ok]
+    broken = [PLOTTED.get(row.name, row.name) for row in outcomes if not row.ok]
     verdict = f"Broken: {', '.join(broken)}." if broken else "Every bound held."
     rows = "".join(
-        f"<tr><td>{escape(row.name)}</td><td>{row.start:.4g}</td><td>{row.end:.4g}</td>"
+        f"<tr><th scope='row'>{escape(PLOTTED.get(row.name, row.name))}</th>"
+        f"<td>{row.start:.4g}</td><td>{row.end:.4g}</td>"
         f"<td>{row.worst:.4g}</td><td>{row.growth:+.3g}</td><td>{escape(row.bound)}</td>"
         f"<td>{'pass' if row.ok else 'BROKEN'}</td>"
-        f"<td style='{_WRAPPED}'>{escape(row.why)}</td></tr>"
+        f"<td class='why'>{escape(row.why)}</td></tr>"
         for row in outcomes
     )
     names = ("measured", "start", "end", "worst", "growth a day", "bound", "verdict", "why")
-    titles = "".join(f"<th>{name}</th>" for name in names)
-    figure = _figure(samples).to_html(full_html=False, include_plotlyjs=False)
+    titles = "".join(
+        f"<th{' class=text' if name in {'measured', 'why'} else ''}>{name}</th>" for name in names
+    )
+    figure = _figure(samples).to_html(
+        full_html=False,
+        include_plotlyjs=False,
+        config={"displayModeBar": False, "responsive": True},
+    )
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f"<style>{STYLE}</style><script>{get_plotlyjs()}</script></head><body>"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<style>{STYLE}{_OWN_STYLE}</style><script>{get_plotlyjs()}</script></head><body>"
         f"<h1>{escape(title)}</h1><p>{escape(verdict)} Shaded: a fault was in force.</p>"
-        f"<table><thead><tr>{titles}</tr></thead><tbody>{rows}</tbody></table>{figure}"
+        f"<div class='scroll'><table><thead><tr>{titles}</tr></thead><tbody>{rows}</tbody></table>"
+        f"</div>{figure}"
         "</body></html>"
     )
 

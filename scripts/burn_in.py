@@ -72,6 +72,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         answers = list(_answers(options.health))
         start = options.since or _first(answers, options.health)
         end = min(start + timedelta(days=DAYS), options.at or datetime.now(UTC))
+        if end <= start:
+            raise BurnInError(
+                f"the burn-in begins at {start:%Y-%m-%d %H:%M} and is judged as of "
+                f"{end:%Y-%m-%d %H:%M} UTC; give an earlier --since or a later --at"
+            )
         window = Window(start, end)
         judged = [
             judge_length(window),

@@ -23,11 +23,16 @@ class UnlockedError(ValueError):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the entries of the packages in `arguments`; return the exit code."""
     parser = argparse.ArgumentParser(prog="locked", description=__doc__)
-    parser.add_argument("packages", nargs="+", metavar="PACKAGE")
-    parser.add_argument("--lock", type=Path, default=LOCK, metavar="FILE")
+    parser.add_argument("packages", nargs="+", metavar="PACKAGE", help="names, as pip takes them")
+    parser.add_argument(
+        "--lock", type=Path, default=LOCK, metavar="FILE", help="default: requirements.lock"
+    )
     options = parser.parse_args(arguments)
     try:
         print("\n".join(locked(options.lock.read_text(), options.packages)))
+    except FileNotFoundError:
+        print(f"locked: {options.lock} does not exist; name it with --lock", file=sys.stderr)
+        return 2
     except (UnlockedError, OSError) as error:
         print(f"locked: {error}", file=sys.stderr)
         return 2

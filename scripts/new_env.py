@@ -43,6 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FileExistsError:
         print(f"new_env: {root / ENV} is there already and stays as it is", file=sys.stderr)
         return 1
+    except FileNotFoundError as error:
+        print(
+            f"new_env: {error.filename} does not exist; name the checkout with --root",
+            file=sys.stderr,
+        )
+        return 2
     except (OSError, ValueError) as error:
         print(f"new_env: {error}", file=sys.stderr)
         return 2

@@ -7,8 +7,9 @@ Whatever has no evidence is unexplained, and the exit code is 1.
 
 import argparse
 import json
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -30,16 +31,20 @@ from rehearsal.parity import Interval, Tolerances  # noqa: E402
 from rehearsal.tables import parity_tables  # noqa: E402
 
 EXAMPLE = """example: a dry run of seven days, the candles of these days, and a backtest of them
-  freqtrade download-data --trading-mode futures -t 1m 15m 1h 4h --days 30
+  freqtrade download-data --trading-mode futures -t 1m 15m 1h 4h --days 80
   freqtrade backtesting --strategy RegimeRouter --timeframe-detail 1m --timerange 20260301-20260308
-  scripts/parity.py --db tradesv3.dryrun.sqlite --result user_data/backtest_results/<name>.zip \\
-    --datadir user_data/data/binance --log user_data/logs/freqtrade.log"""
+  scripts/parity.py --db user_data/trades.dry_run.sqlite --datadir user_data/data/binance \\
+    --result user_data/backtest_results/<name>.zip --log user_data/logs/freqtrade.log
+
+Exits with 0 when nothing is unexplained, with 1 when something is or nothing could be compared,
+with 2 when a file is missing or damaged. docs/rehearsal.md, "Parity", lists the causes."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare; return 0 when nothing is unexplained, 1 when something is, 2 when it cannot be."""
     try:
         options = _parser().parse_args(arguments)
+        _must_exist(options)
         parity = examine(
             options.db,
             options.result,
@@ -78,6 +83,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if parity.ok else 1
 
 
+def _must_exist(options: argparse.Namespace) -> None:
+    """Refuse a file that was named and is not there: without it the evidence would look absent."""
+    if not options.datadir.is_dir():
+        raise DataMissingError(f"--datadir is {options.datadir}, which is no folder; name another")
+    if options.log is not None and not options.log.is_file():
+        raise DataMissingError(f"--log is {options.log}, which is no file; name another or none")
+
+
+def at_least(least: float) -> Callable[[str], float]:
+    """Return a reader of numbers that are not below `least`."""
+
+    def number(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value < math.inf:
+            raise argparse.ArgumentTypeError(f"{text!r}, expected a number from {least:g} on")
+        return value
+
+    return number
+
+
 def span(text: str) -> Period:
     """Read ``<from>..<to>``, both as ISO dates or times, UTC."""
     begin, found, end = text.partition("..")
@@ -108,7 +136,7 @@ def interval(text: str) -> Interval:
 def _parser() -> argparse.ArgumentParser:
     usual = Tolerances()
     parser = argparse.ArgumentParser(
-        description=(__doc__ or "").splitlines()[0],
+        description=__doc__,
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -126,16 +154,22 @@ def _parser() -> argparse.ArgumentParser:
         help="what to compare, UTC (default: what journal and backtest share)")  # fmt: skip
     add("--down", type=interval, metavar="A..B[=WHY]", action="append",
         help="when the bot could not act; repeatable (default: from its journal)")  # fmt: skip
-    add("--speed", type=float, default=1.0, metavar="X", help="of the bot's clock (default: 1)")
-    add("--throttle", type=float, metavar="S", default=usual.throttle.total_seconds(),
+    add(
+        "--speed",
+        type=at_least(1),
+        default=1.0,
+        metavar="X",
+        help="of the bot's clock (default: 1)",
+    )
+    add("--throttle", type=at_least(0), metavar="S", default=usual.throttle.total_seconds(),
         help="seconds between two looks at the market (default: %(default)g)")  # fmt: skip
-    add("--analysis", type=float, metavar="S", default=usual.analysis.total_seconds(),
+    add("--analysis", type=at_least(0), metavar="S", default=usual.analysis.total_seconds(),
         help="seconds that a loop with a new candle may take (default: %(default)g)")  # fmt: skip
-    add("--order", type=float, metavar="S", default=usual.order.total_seconds(),
+    add("--order", type=at_least(0), metavar="S", default=usual.order.total_seconds(),
         help="seconds that it takes to send an entry (default: %(default)g)")  # fmt: skip
-    add("--late", type=float, metavar="S", default=usual.late.total_seconds(),
+    add("--late", type=at_least(0), metavar="S", default=usual.late.total_seconds(),
         help="ignore_buying_expired_candle_after (default: %(default)g)")  # fmt: skip
-    add("--spread", type=float, metavar="BP", default=usual.spread * 1e4,
+    add("--spread", type=at_least(0), metavar="BP", default=usual.spread * 1e4,
         help="how far fills may lie outside traded prices, bp (default: %(default)g)")  # fmt: skip
     add("--output", type=Path, metavar="HTML",
         help="page to write (default: beside the export, <name>-parity.html)")  # fmt: skip

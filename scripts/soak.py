@@ -25,6 +25,7 @@ from providers.coverage import Period, longest_period  # noqa: E402
 from providers.errors import ProviderError  # noqa: E402
 from providers.storage.store import replace_file  # noqa: E402
 from rehearsal.bot import Bot  # noqa: E402
+from rehearsal.clock import FASTEST  # noqa: E402
 from rehearsal.errors import RehearsalError  # noqa: E402
 from rehearsal.faults.run import ENVIRONMENT, SETTINGS, STRATEGIES, STRATEGY  # noqa: E402
 from rehearsal.faults.script import FaultPlayer, Planned  # noqa: E402
@@ -175,7 +176,10 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--hours", type=float, default=24, help="of market (default %(default)s)")
     parser.add_argument(
-        "--speed", type=float, default=240, help="seconds of market per second (%(default)s)"
+        "--speed",
+        type=float,
+        default=240,
+        help="seconds of market per real second (default %(default)s)",
     )
     parser.add_argument("--seed", type=int, help="of the faults; by default any, and printed")
     parser.add_argument(
@@ -183,11 +187,20 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--pairs", nargs="+", default=(), metavar="PAIR", help="default: all")
     parser.add_argument("--strategy", default=STRATEGY, help="default %(default)s")
-    parser.add_argument("--strategy-path", type=Path, default=STRATEGIES, metavar="DIR")
-    parser.add_argument("--output", type=Path, default=RESULTS, metavar="DIR", help="%(default)s")
+    parser.add_argument("--strategy-path", type=Path, default=STRATEGIES, metavar="DIR",
+        help="where it lies (default: that of Eager)")  # fmt: skip
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=RESULTS,
+        metavar="DIR",
+        help="gets a folder named like the seed, with samples and page (default build/soak)",
+    )
     options = parser.parse_args(arguments)
     if options.hours < 2:
         parser.error(f"--hours is {options.hours:g}, expected 2 or more: the last has no faults")
+    if not 1 <= options.speed <= FASTEST:
+        parser.error(f"--speed is {options.speed:g}, expected 1 to {FASTEST:g}")
     return options
 
 

@@ -230,6 +230,11 @@ def test_in_the_middle_it_must_go_on(evidence, capsys):
     assert capsys.readouterr().out.endswith("The burn-in must go on.\n")
 
 
+def test_a_burn_in_that_has_not_begun_has_no_verdict(evidence, capsys):
+    assert run(evidence, "--since", "2026-03-21") == 2
+    assert "give an earlier --since or a later --at" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["trades.sqlite", "health.jsonl", "parity.json"])
 def test_without_one_of_the_files_there_is_no_verdict(evidence, capsys, name):
     (evidence / name).unlink()

@@ -239,6 +239,10 @@ ILL = [
         "config.telegram", ERROR, "everybody in the group",
         setting(telegram={"enabled": True, "chat_id": "-100123", "token": "x"}),
     ),
+    Ill(
+        "config.telegram", WARNING, "press the buttons",
+        setting(telegram={"enabled": True, "chat_id": "-100123", "authorized_users": ["7"]}),
+    ),
     Ill("secrets.api_password", ERROR, "it is empty", api(password="")),
     Ill("secrets.api_password", ERROR, "has 9 characters", api(password=SHORT)),
     Ill("secrets.api_password", ERROR, "placeholder", api(password=WORDS)),

@@ -56,7 +56,10 @@ def test_it_starts_from_anywhere_and_its_help_names_every_option(tmp_path):
         (["--profile", "bold"], "invalid choice: 'bold'"),
         (["--datadir", "nowhere"], "nowhere"),
         (["--faults", "nowhere.json"], "nowhere.json"),
+        (["--config", "nowhere.json"], "--config is nowhere.json, which is no file"),
         (["--kill", "2020-01-01T00:00"], "--kill 2020-01-01T00:00 is not between"),
+        (["--kill", "noon"], "--kill is 'noon', expected HH:MM or YYYY-MM-DDTHH:MM"),
+        (["--kill", "99:99"], "--kill is '99:99', expected HH:MM"),
         (["--pairs", "NO/USDT:USDT"], "NO/USDT:USDT"),
     ],
 )
