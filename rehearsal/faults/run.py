@@ -129,6 +129,9 @@ class Theater:
             self._watch(player, close + BEGINS - 2 * FLAT, lambda: self._back(act, own, ended))
             if self._back(act, own, ended):
                 break
+        # A source that was told to leave the exchange alone comes back when it may ask again.
+        quiet = timedelta(seconds=max(scenario.quiet_seconds for scenario in act.scenarios))
+        self._watch(player, ended + quiet)
         until = self.stage.clock.now()
         log = read_lines(self.bot.lines())
         found = []

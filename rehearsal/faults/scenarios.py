@@ -137,12 +137,18 @@ class Act:
 
 
 def _oi(
-    row: int, name: str, fault: str, effect: Effect = Effect.GATED, **settings: Any
+    row: int,
+    name: str,
+    fault: str,
+    effect: Effect = Effect.GATED,
+    *,
+    due: int = 2,
+    **settings: Any,
 ) -> Scenario:
     rule = {"path": OPEN_INTEREST, "kind": name, **settings}
     return Scenario(
         *(row, f"open-interest-{name}", f"open interest: {fault}", (rule,), effect),
-        due=1 if effect is Effect.UNHARMED else 2,
+        due=1 if effect is Effect.UNHARMED else due,
     )
 
 
@@ -205,7 +211,7 @@ ACTS: tuple[Act, ...] = (
             _oi(10, "empty_list", "no rows"),
             _oi(11, "strings", "words instead of numbers"),
             _oi(12, "nan", "NaN instead of numbers"),
-            _oi(24, "freeze", "the same answer again and again"),
+            _oi(23, "negative", "negative"),
             _spot(
                 *(1, "429", "429 with Retry-After 300"),
                 {"kind": "status", "status": 429, "retry_after": 300},
@@ -274,7 +280,7 @@ ACTS: tuple[Act, ...] = (
             # passes for a closed one at the next close, and only from the third on nothing is new.
             _candles(24, "freeze", "the same answer again and again", due=3),
             _oi(16, "gap", "200 rows missing in the middle", UNHARMED, rows=200),
-            _oi(23, "negative", "negative"),
+            _oi(24, "freeze", "the same answer again and again", due=3),
             _spot(6, "hang", "never an answer", {"kind": "hang"}),
         ),
         candles=3,
@@ -305,7 +311,11 @@ ACTS: tuple[Act, ...] = (
             _everything(
                 *(2, "418", "418, banned for 300 s"),
                 {"kind": "status", "status": 418, "retry_after": 300},
-                {Criterion.EXITS: BOOK_EXITS, Criterion.ALIVE: BLOCKED_LOOP},
+                {
+                    Criterion.EXITS: BOOK_EXITS,
+                    Criterion.ALIVE: BLOCKED_LOOP,
+                    Criterion.REASON: SILENT_LOOP,
+                },
             ),
         ),
     ),
