@@ -4,6 +4,7 @@ A difference that no rule can prove the origin of is `Cause.UNEXPLAINED`. A rule
 from something that is merely absent: it asks for a row, a figure or an interval that says so.
 """
 
+import bisect
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from providers.coverage import Period
-from regimekit.schema import Gate
+from regimekit.schema import Availability, Gate, Side
 from regimekit.settings import Settings
 from rehearsal.budget import Budget, budget
 from rehearsal.evidence import Prices, decimals_of, touched
@@ -52,30 +53,34 @@ EVIDENCE: dict[Cause, str] = {
     Cause.UNEXPLAINED: "no rule could prove another cause",
     Cause.AVERAGES: "only ATR, stop distance or confidence differ, by less than the tolerance",
     Cause.INPUT_LATE: "an input's state was worse or its age higher in the journal than in the "
-    "files, and only columns differ that this input has a say in",
+    "files, only columns differ that this input has a say in, and the entry is not turned round",
     Cause.INPUT_EXTRA: "likewise, but the bot had what the files have not",
     Cause.STARTUP: "the journal's first start lies after the moment",
-    Cause.DOWN: "the moment lies in an interval in which the bot could not act",
+    Cause.DOWN: "the bot could not act in an interval that holds all of the time in which it would "
+    "have done so",
     Cause.LATE_ANALYSIS: "the journal dates the analysis of all pairs, or the database the order "
-    "of another pair, so late that its turn came when entries were no longer allowed",
+    "of a pair before it, so late that its turn came when entries were no longer allowed",
     Cause.SIGNAL: "the decision it follows differs too, for a cause that is known",
     Cause.ORDER_TIME_FILTER: "a ledger says that order book or news refused the order",
-    Cause.GATE: "a ledger says that a gate refused the order which needs no past trades",
+    Cause.GATE: "a ledger says that a gate refused the order which needs no past trades; where it "
+    "is the reward, at another price",
     Cause.KNOCK_ON: "a gate, place or position that depends on trades, and an earlier difference "
-    "of trades within its reach",
+    "within its reach of what it depends on",
     Cause.LOCKED: "a pair lock of the bot covers the moment",
     Cause.UNFILLED: "the bot's log says that the entry was not filled",
-    Cause.FILL_PRICE: "each price was traded within the minutes of its own order",
+    Cause.FILL_PRICE: "each price was traded within the minutes of its own order; of an exit, time "
+    "and reason are explained or the same",
     Cause.STAKE_OF_PRICE: "the risk budget gives each side's stake from its own price",
     Cause.STAKE_OF_EQUITY: "the risk budget gives each side's stake from its own equity, which "
     "earlier trades made differ",
-    Cause.THROTTLE: "the bot noticed the exit within a minute, a loop and an analysis",
-    Cause.STOP_IN_CANDLE: "the backtest filled at its stop, the bot at the book, each within the "
-    "prices of its own minutes",
+    Cause.THROTTLE: "the backtest's minute had not ended when the bot looked last before it "
+    "noticed the exit; its log tells when loops ended, without it a close gives time to analyze",
+    Cause.STOP_IN_CANDLE: "both stops are the same but for the fills, and each price was traded "
+    "within the minutes of its own exit",
     Cause.STOP_ON_EXCHANGE: "the same stop under another name: the bot's order rested on the "
     "exchange, and the two stops are as far apart as the fills",
-    Cause.STOP_LEVEL: "fills or best prices differ, account for how far the stops are apart, and "
-    "each stop was reached in the minutes of its own exit",
+    Cause.STOP_LEVEL: "fills or best prices differ, account for how far the stops are apart, "
+    "each stop was reached in the minutes of its own exit, and the later one not before",
     Cause.WINDOW_END: "the backtest ended and closed what was open, or could not enter there",
 }
 
@@ -84,6 +89,8 @@ MOST_LEVERAGE = 150  # of any exchange, with room
 ON_EXCHANGE = "stoploss_on_exchange"
 MOVING = ("stop_loss", "trailing_stop_loss")
 STOPS = (*MOVING, ON_EXCHANGE)
+SAMPLE = 2000  # minutes that tell how a pair's prices are rounded
+CHOSEN = {"entry", "enter_tag"}  # the columns that make an entry
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 _DECIDED = {"entry", "enter_tag", "confidence_long", "confidence_short"} | {
@@ -117,6 +124,16 @@ _LOOKS_BACK = {
     Gate.DRAWDOWN: (timedelta.max, False),
     Gate.TOTAL_RISK: (timedelta.max, False),
     Gate.ADAPTIVE: (timedelta.max, False),
+}
+# Differences of trades that both sides made which a gate can follow from; others ask for all. What
+# one side did not trade at all counts for each gate.
+_DEPENDS_ON: dict[Gate, frozenset[Kind]] = {
+    Gate.CANDLE: frozenset(),
+    Gate.HOUR: frozenset(),
+    Gate.DAY: frozenset(),
+    Gate.EXIT_CANDLE: frozenset({Kind.EXIT}),
+    Gate.COOLDOWN: frozenset({Kind.EXIT}),
+    Gate.SAME_DIRECTION: frozenset({Kind.EXIT}),
 }
 
 
@@ -190,6 +207,10 @@ class _Judge:
         self.prices = {
             pair: Prices(frame, facts.tolerances.detail) for pair, frame in facts.minutes.items()
         }
+        self.ticks = {
+            pair: 10.0 ** -decimals_of([*frame["low"].tail(SAMPLE), *frame["high"].tail(SAMPLE)])
+            for pair, frame in facts.minutes.items()
+        }
         self.decisions = {
             (finding.at, finding.pair): number
             for number, finding in enumerate(findings)
@@ -212,7 +233,8 @@ class _Judge:
         # What refused an entry may be another entry of the same candle, judged only by now.
         for number, finding in enumerate(self.findings):
             missing = finding.kind is Kind.ENTRY and finding.what == MISSING
-            if missing and self.found[number] is UNEXPLAINED:
+            open_ = missing and self.found[number] is UNEXPLAINED
+            if open_ and not self._unasked(finding) and self._followed(finding, CHOSEN) is None:
                 self.found[number] = self._refused(number, finding, same_candle=True) or UNEXPLAINED
         return [self.found[number] for number in range(len(self.findings))]
 
@@ -225,6 +247,8 @@ class _Judge:
                 return None
             return self._absent(closes, closes + self.facts.step)
         live, files = finding.live_row or {}, finding.backtest_row or {}
+        if self._impossible(live, files):
+            return None
         near = self.facts.tolerances.averages
         left = {
             name
@@ -241,13 +265,32 @@ class _Judge:
                 return _input(min(own, key=_state_first), live, files)
         return None
 
+    def _impossible(self, live: Mapping[str, Any], files: Mapping[str, Any]) -> bool:
+        """Tell whether no input gives these two entries: opposite ones, or one without its inputs.
+
+        An input that is missing stops an entry, and never turns it round.
+        """
+        if live.get("entry", 0) * files.get("entry", 0) < 0:
+            return True
+        settings, required = self.facts.settings, ["state_1h", "state_4h"]
+        if settings.filters.funding and settings.filters.funding_outage == "block":
+            required.append("funding_state")
+        if settings.squeeze.enabled and settings.squeeze.outage == "block":
+            required.append("oi_state")
+        return any(
+            abs(row.get("entry", 0)) > 0
+            and any(row.get(name, Availability.OK) != Availability.OK for name in required)
+            for row in (live, files)
+        )
+
     def _absent(self, begin: datetime, end: datetime) -> Verdict | None:
-        """Return why the bot could not act in [begin, end)."""
+        """Return why the bot could not act from `begin` until `end`: it had to be away so long."""
         starts = self.facts.live.starts
         if starts and starts[0] >= end:
             return Verdict(Cause.STARTUP, f"the bot was first started at {_clock(starts[0])}")
+        slow = self.facts.tolerances.notice + self.facts.tolerances.throttle
         for interval in self.facts.down:
-            if interval.overlaps(begin, end):
+            if interval.begin <= min(begin + slow, end) and interval.end > max(begin, end - slow):
                 return Verdict(Cause.DOWN, f"the bot could not act from {interval}")
         return None
 
@@ -261,12 +304,12 @@ class _Judge:
             return followed
         row, other = finding.live_row or {}, finding.backtest_row or {}
         if finding.what == "time":
-            return self._absent(finding.at, row["opened_at"])
+            return None  # Freqtrade sends no entry so late, whatever kept the bot
         tolerances = self.facts.tolerances
         prices = self.prices.get(finding.pair)
         if prices is None:
             return None
-        ours = prices.range(finding.at, row["opened_at"])
+        ours = prices.range(self._ordering(finding, row), row["opened_at"])
         theirs = prices.range(other["opened_at"], other["opened_at"])
         if not (
             ours.contains(row["open_rate"], tolerances.spread)
@@ -276,17 +319,29 @@ class _Judge:
         delay = (row["opened_at"] - other["opened_at"]).total_seconds()
         return Verdict(
             Cause.FILL_PRICE,
-            f"{ours} was traded until the order, {delay:.0f} s after the backtest's",
+            f"{ours} was traded around the order, {delay:.0f} s after the backtest's",
         )
+
+    def _ordering(self, finding: Finding, trade: Mapping[str, Any]) -> datetime:
+        """Return since when the bot may have looked at the price that it ordered at."""
+        orders, tolerances = self.facts.live.orders, self.facts.tolerances
+        opened: datetime = trade["opened_at"]
+        own = orders["trade_id"].eq(trade["trade_id"]) & orders["ordered_at"].between(
+            finding.at, opened
+        )
+        ordered = orders.loc[own, "ordered_at"].min() if own.any() else opened
+        return max(finding.at, ordered - tolerances.order - tolerances.throttle)
 
     def _missing(self, number: int, finding: Finding) -> Verdict | None:
         entered = finding.live_row is not None
-        followed = self._followed(finding, {"entry", "enter_tag"})
+        if self._unasked(finding):
+            return None
+        followed = self._followed(finding, CHOSEN)
         if followed is not None:
             return followed if followed.cause is not Cause.UNEXPLAINED else None
         if not entered:
             late = self.facts.tolerances.late
-            absent = self._absent(finding.at, finding.at + late) or self._late(finding)
+            absent = self._away(finding.at, finding.at + late, finding) or self._late(finding)
             if absent:
                 return absent
         return (
@@ -294,6 +349,34 @@ class _Judge:
             or (None if entered else self._not_filled(finding))
             or self._edge(finding)
         )
+
+    def _unasked(self, finding: Finding) -> bool:
+        """Tell whether the side that entered had decided otherwise: nothing excuses that."""
+        wanted = -1 if finding.side == Side.SHORT else 1
+        record = self.facts.backtest if finding.live_row is None else self.facts.live
+        signals = record.signals
+        own = signals["pair"].eq(finding.pair) & signals["candle"].eq(finding.at - self.facts.step)
+        said = signals.loc[own, "entry"]
+        return not said.empty and said.iloc[0] != wanted
+
+    def _away(self, begin: datetime, end: datetime, finding: Finding) -> Verdict | None:
+        """Return why the bot could not enter in [begin, end): it was down when its turn came.
+
+        A decision that it wrote down before it went is one that it had the time to act on.
+        """
+        signals, tolerances = self.facts.live.signals, self.facts.tolerances
+        own = signals["pair"].eq(finding.pair) & signals["candle"].eq(finding.at - self.facts.step)
+        absent = self._absent(begin, end)
+        if not own.any() or (absent is not None and absent.cause is Cause.STARTUP):
+            return absent
+        analyzed = signals.loc[own, "at"].iloc[0]
+        acted = analyzed + tolerances.throttle + tolerances.order * max(1, len(self.facts.minutes))
+        for interval in self.facts.down:
+            if analyzed <= interval.begin < min(acted, end) or (
+                interval.overlaps(begin, end) and interval.begin <= analyzed < interval.end
+            ):
+                return Verdict(Cause.DOWN, f"the bot could not act from {interval}")
+        return None
 
     def _followed(self, finding: Finding, columns: set[str]) -> Verdict | None:
         """Return that the decision differs as well; UNEXPLAINED when nobody knows why."""
@@ -320,7 +403,15 @@ class _Judge:
         if not (own & signals["pair"].eq(finding.pair)).any():
             return None
         late = self.facts.tolerances.late
+        others = trades["opened_at"].between(
+            finding.at, finding.at + self.facts.step, inclusive="left"
+        ) & trades["pair"].ne(finding.pair)
+        seen = signals.loc[own & signals["pair"].eq(finding.pair), "at"].iloc[0]
         analyzed = signals.loc[own, "at"].max() - finding.at
+        # Whoever ordered after our pair was analyzed did so in its loop or in a later one.
+        ordered = trades.loc[others & (trades["opened_at"] >= seen), "opened_at"]
+        if not ordered.empty:
+            analyzed = min(analyzed, ordered.min() - finding.at)
         allowed = f"entries are allowed for {late.total_seconds():.0f} s"
         if analyzed > late:
             return Verdict(
@@ -328,17 +419,16 @@ class _Judge:
                 f"all pairs were analyzed {analyzed.total_seconds():.0f} s after the close, "
                 f"{allowed}",
             )
-        others = trades["opened_at"].between(
-            finding.at, finding.at + self.facts.step, inclusive="left"
-        ) & trades["pair"].ne(finding.pair)
-        if not others.any():
+        before = signals.loc[own & (signals["at"] <= seen), "pair"]  # pairs keep their order
+        turns = trades.loc[others & trades["pair"].isin(before), "opened_at"]
+        if turns.empty or turns.min() - finding.at < seen - finding.at:
             return None
-        ordered = trades.loc[others, "opened_at"].max() - finding.at
-        if ordered + self.facts.tolerances.order <= late:
+        last = turns.max() - finding.at
+        if last + self.facts.tolerances.order <= late:
             return None
         return Verdict(
             Cause.LATE_ANALYSIS,
-            f"its turn came after another pair's order {ordered.total_seconds():.0f} s after the "
+            f"its turn came after another pair's order {last.total_seconds():.0f} s after the "
             f"close, {allowed}",
         )
 
@@ -357,14 +447,34 @@ class _Judge:
             said = f"the {where} ledger says {row['gate']}: {row['reason']}"
             if gate in _AT_ORDER_TIME:
                 return Verdict(Cause.ORDER_TIME_FILTER, said)
+            if gate is Gate.REWARD and not _other_price(row, finding):
+                continue
             if gate in _BY_THEMSELVES:
                 return Verdict(Cause.GATE, said, str(row["gate"]))
             if gate in _LOOKS_BACK:
                 back, same_pair = _LOOKS_BACK[gate]
                 pair = finding.pair if same_pair else None
-                if change := self._change_before(number, back, pair, same_candle=same_candle):
+                if gate is Gate.SAME_DIRECTION and not self._standing_differ(finding):
+                    continue
+                if change := self._change_before(
+                    number, back, pair, same_candle=same_candle, of=_DEPENDS_ON.get(gate)
+                ):
                     return Verdict(Cause.KNOCK_ON, f"{said}; earlier, {change.text}")
         return self._no_place(number, finding, record, same_candle=same_candle)
+
+    def _standing_differ(self, finding: Finding) -> bool:
+        """Tell whether the two sides held other trades around an entry that one of them refused."""
+        until = finding.at + self.facts.tolerances.late
+        sides = []
+        for record in (self.facts.live, self.facts.backtest):
+            trades = record.trades
+            standing = trades[
+                (trades["opened_at"] < until)
+                & (trades["closed_at"].isna() | (trades["closed_at"] > finding.at))
+                & trades["pair"].ne(finding.pair)
+            ]
+            sides.append(sorted(zip(standing["pair"], standing["side"], strict=True)))
+        return sides[0] != sides[1]
 
     def _no_place(
         self, number: int, finding: Finding, record: Record, *, same_candle: bool
@@ -375,16 +485,42 @@ class _Judge:
             (trades["opened_at"] < (until if same_candle else finding.at))
             & (trades["closed_at"].isna() | (trades["closed_at"] > finding.at))
         ]
-        own = standing["pair"].eq(finding.pair)
-        full = len(standing) >= self.facts.most_open
-        if not (own.any() or full):
+        own = standing[standing["pair"].eq(finding.pair)]
+        if not own.empty:
+            return _after(
+                Cause.KNOCK_ON, f"{finding.pair} was held already", self._of_holding(own, finding)
+            )
+        if len(standing) < self.facts.most_open:
             return None
-        pair = finding.pair if own.any() else None
-        change = self._change_before(number, timedelta.max, pair, same_candle=same_candle)
-        if change is None:
-            return None
-        what = f"{finding.pair} was held already" if own.any() else f"{len(standing)} trades stood"
-        return Verdict(Cause.KNOCK_ON, f"{what}; earlier, {change.text}")
+        change = self._change_before(
+            number, timedelta.max, None, same_candle=same_candle, of=frozenset({Kind.EXIT})
+        )
+        return _after(Cause.KNOCK_ON, f"{len(standing)} trades stood", change)
+
+    def _of_holding(self, held: pd.DataFrame, finding: Finding) -> _Change | None:
+        """Return why only one side held a pair: it alone had entered, or has not exited yet.
+
+        A trade of the same candle is no reason: it would be this very entry, made differently.
+        """
+        entered = self.facts.backtest if finding.live_row is None else self.facts.live
+        trades = entered.trades[
+            entered.trades["pair"].eq(finding.pair) & (entered.trades["opened_at"] < finding.at)
+        ]
+        if (trades["closed_at"].isna() | (trades["closed_at"] > self._until(finding))).any():
+            return None  # it held the pair as well, and yet entered
+        opened = {candle_of(moment, self.facts.step) for moment in held["opened_at"]} - {finding.at}
+        for change in reversed(self.changes):
+            other = self.findings[change.number] if change.number >= 0 else None
+            began = candle_of(change.moment, self.facts.step) if other is None else other.at
+            stands = other is None or other.what == MISSING or other.kind is Kind.EXIT
+            if change.pair == finding.pair and began in opened and stands:
+                return change
+        return None
+
+    def _until(self, finding: Finding) -> datetime:
+        """Return until when the side that entered may have entered."""
+        trade = finding.live_row if finding.live_row is not None else finding.backtest_row
+        return finding.at if trade is None else max(finding.at, trade["opened_at"])
 
     def _not_filled(self, finding: Finding) -> Verdict | None:
         end = finding.at + self.facts.step
@@ -450,9 +586,18 @@ class _Judge:
                 yield _Change(finding.at, finding.pair, text, number)
 
     def _change_before(
-        self, number: int, back: timedelta, pair: str | None, *, same_candle: bool = False
+        self,
+        number: int,
+        back: timedelta,
+        pair: str | None,
+        *,
+        same_candle: bool = False,
+        of: frozenset[Kind] | None = None,
     ) -> _Change | None:
-        """Return the latest difference of trades that may have reached a finding, None if none."""
+        """Return the latest difference of trades that may have reached a finding, None if none.
+
+        `of` are the kinds of differences that it can follow from, by default all.
+        """
         at = self.findings[number].at
         late = at + self.facts.tolerances.late
         for change in reversed(self.changes):
@@ -461,6 +606,9 @@ class _Judge:
             if back < DAY * 365 and change.moment < at - back - self.facts.step:
                 continue
             other = self.findings[change.number] if change.number >= 0 else None
+            missing = other is None or other.what == MISSING
+            if of is not None and not missing and other is not None and other.kind not in of:
+                continue
             if other is not None and other.kind is Kind.ENTRY and other.at == at:
                 # Two entries of one candle must not be each other's excuse.
                 rooted = self.found.get(change.number, UNEXPLAINED).cause is not Cause.KNOCK_ON
@@ -515,8 +663,25 @@ class _Judge:
         if math.isnan(finding.live) or math.isnan(finding.backtest):
             return None
         if finding.what == "initial stop":
-            return _of_ticks(finding, live, other)
+            return self._of_ticks(finding, live, other)
         return self._planned(number, finding) or _unless_unknown(self._followed(finding, columns))
+
+    def _of_ticks(
+        self, finding: Finding, live: Mapping[str, Any], other: Mapping[str, Any]
+    ) -> Verdict | None:
+        """Return that Freqtrade's first stop moved with the entry, rounded to another tick."""
+        ticks = sum(self._tick(row) / row["open_rate"] * row["leverage"] for row in (live, other))
+        moved = not close(live["open_rate"], other["open_rate"])
+        if not moved or abs(finding.live - finding.backtest) > ticks:
+            return None
+        return Verdict(
+            Cause.FILL_PRICE, f"it moved with the entry's price, rounded to ticks ({ticks:.1e})"
+        )
+
+    def _tick(self, trade: Mapping[str, Any]) -> float:
+        """Return what a pair's prices are rounded to; of few prices it would come out too large."""
+        told = 10.0 ** -decimals_of([trade["open_rate"], trade["initial_stop"]])
+        return min(self.ticks.get(trade["pair"], told), told)
 
     def _planned(self, number: int, finding: Finding) -> Verdict | None:
         """Return why a distance of the plan differs, apart from the decision behind it."""
@@ -583,39 +748,78 @@ class _Judge:
     def _noticed(self, live: Mapping[str, Any], other: Mapping[str, Any]) -> Verdict | None:
         tolerances = self.facts.tolerances
         delay = live["closed_at"] - other["closed_at"]
-        allowed = tolerances.detail + tolerances.notice
-        if timedelta(0) <= delay <= allowed:
+        looked, why = self._looked(live["closed_at"])
+        if delay >= timedelta(0) and other["closed_at"] + tolerances.detail >= looked:
             return Verdict(
                 Cause.THROTTLE,
-                f"noticed {delay.total_seconds():.0f} s after its minute began, "
-                f"{allowed.total_seconds():.0f} s are a minute, a loop and an analysis",
+                f"noticed {delay.total_seconds():.0f} s after its minute began; {why}",
             )
         for interval in self.facts.down:
             inside = interval.begin <= other["closed_at"] + tolerances.detail < interval.end
-            if inside and interval.end <= live["closed_at"] <= interval.end + allowed:
+            back = interval.end + tolerances.throttle + tolerances.order
+            late = back + tolerances.analysis  # a start analyzes the newest candle
+            if inside and interval.end <= live["closed_at"] <= late:
                 return Verdict(Cause.DOWN, f"the bot could not act from {interval}")
         return None
+
+    def _looked(self, noticed: datetime) -> tuple[datetime, str]:
+        """Return when the bot looked at prices last before it noticed something, and how we know.
+
+        Freqtrade logs the end of a loop about once a minute; the loop that noticed it began after
+        the last of these, and the one before looked a pause and an order earlier. Without a log a
+        loop with a new candle in it may take an analysis more.
+        """
+        tolerances, beats = self.facts.tolerances, self.facts.live.beats
+        pause = tolerances.throttle + tolerances.order
+        earliest = noticed - tolerances.notice - tolerances.order
+        number = bisect.bisect_right(beats, noticed)
+        if number and number < len(beats):
+            since = max(beats[number - 1] - pause, earliest)
+            return since, f"its log tells of loops at {_clock(beats[number - 1])} and " + _clock(
+                beats[number]
+            )
+        closed = candle_of(noticed, self.facts.step)
+        if noticed - closed <= tolerances.notice + tolerances.order:
+            return earliest, f"a candle closed at {_clock(closed)} and was analyzed"
+        return noticed - pause, f"a loop takes up to {pause.total_seconds():.0f} s"
 
     def _exit_price(
         self, finding: Finding, live: Mapping[str, Any], other: Mapping[str, Any]
     ) -> Verdict | None:
-        if not self._own_prices(finding.pair, live, other):
+        if self._unexplained_exit(finding) or not self._own_prices(finding.pair, live, other):
             return None
         prices = self.prices[finding.pair]
-        noticed = live["closed_at"] - self.facts.tolerances.notice
+        noticed, _ = self._looked(live["closed_at"])
         told = (
             f"the backtest's minute had {prices.range(other['closed_at'], other['closed_at'])}, "
             f"the bot's {prices.range(noticed, live['closed_at'])}"
         )
-        stops = other["exit_reason"] in STOPS and live["exit_reason"] in STOPS
-        return Verdict(Cause.STOP_IN_CANDLE if stops else Cause.FILL_PRICE, told)
+        if other["exit_reason"] not in STOPS or live["exit_reason"] not in STOPS:
+            return Verdict(Cause.FILL_PRICE, told)
+        if self._same_stop(live, other):
+            return Verdict(Cause.STOP_IN_CANDLE, told)
+        return self._other_stop(finding, live, other)
+
+    def _unexplained_exit(self, finding: Finding) -> bool:
+        """Tell whether nobody knows why this exit happened then, or for that reason."""
+        return any(
+            verdict.cause is Cause.UNEXPLAINED
+            and self.findings[number].kind is Kind.EXIT
+            and self.findings[number].live_row is finding.live_row
+            for number, verdict in self.found.items()
+        )
+
+    def _same_stop(self, live: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+        """Tell whether both stops are one, as far apart as the fills at most; not if unknown."""
+        apart = abs(live["stop"] - other["stop"])
+        return bool(apart <= _fills_apart(live, other) + self._tick(live) + self._tick(other))
 
     def _own_prices(self, pair: str, live: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
         """Tell whether each side's exit price was traded in the minutes of its own exit."""
         prices, tolerances = self.prices.get(pair), self.facts.tolerances
         if prices is None:
             return False
-        ours = prices.range(live["closed_at"] - tolerances.notice, live["closed_at"])
+        ours = prices.range(self._looked(live["closed_at"])[0], live["closed_at"])
         theirs = prices.range(other["closed_at"], other["closed_at"])
         return ours.contains(live["close_rate"], tolerances.spread) and theirs.contains(
             other["close_rate"], tolerances.spread
@@ -625,8 +829,7 @@ class _Judge:
         """Return that the bot's stop was an order, for which Freqtrade has a name of its own."""
         if live["exit_reason"] != ON_EXCHANGE or other["exit_reason"] not in MOVING:
             return None
-        apart = abs(live["stop"] - other["stop"])
-        if not apart <= _fills_apart(live, other) + self._slack(live):  # NaN fails too
+        if not self._same_stop(live, other):
             return None
         return Verdict(
             Cause.STOP_ON_EXCHANGE,
@@ -643,19 +846,20 @@ class _Judge:
         same = close(*seen) and not filled
         if same or not self._own_prices(finding.pair, live, other):
             return None
-        prices, slack = self.prices[finding.pair], self._slack(live)
+        prices = self.prices[finding.pair]
+        ticks = self._tick(live) + self._tick(other)
         accounted, apart = filled + seen[1] - seen[0], abs(live["stop"] - other["stop"])
         levels = [
             level
             for level in _levels(other, self.facts.settings)
-            if seen[0] - slack <= level <= seen[1] + slack
+            if seen[0] - ticks <= level <= seen[1] + ticks
         ]
-        if not (apart <= accounted + slack or levels):
+        levels = levels if self._moved(live, other, ticks) else []
+        if not (apart <= accounted + ticks or levels) or self._ignored(prices, live, other, ticks):
             return None
-        noticed = live["closed_at"] - self.facts.tolerances.notice
-        if not touched(prices, live, noticed, slack):
-            return None
-        if not touched(prices, other, other["closed_at"], slack):
+        noticed, _ = self._looked(live["closed_at"])
+        reached = touched(prices, live, noticed, ticks)
+        if not (reached and touched(prices, other, other["closed_at"], ticks)):
             return None
         crossed = f", {levels[0]:.10g} lies between them" if levels else ""
         return Verdict(
@@ -665,9 +869,39 @@ class _Judge:
             f"{live['stop']:.10g} and {other['stop']:.10g}, and each was reached",
         )
 
-    def _slack(self, trade: Mapping[str, Any]) -> float:
-        """Return how far a fill may lie outside the traded prices, price units."""
-        return float(self.facts.tolerances.spread * trade["open_rate"])
+    def _moved(self, live: Mapping[str, Any], other: Mapping[str, Any], slack: float) -> bool:
+        """Tell whether each stop lies where its plan allows: from the first one to the best price.
+
+        The side that saw the lesser price may have come to break-even, and no further.
+        """
+        lesser, greater = sorted((live, other), key=lambda trade: _gain(trade, trade["best"]))
+        fees = 4 * self.facts.settings.exits.taker_fee * lesser["open_rate"]
+        bounds = ((lesser, fees), (greater, _gain(greater, greater["best"])))
+        return all(
+            -trade["plan_risk"] - slack <= _gain(trade, trade["stop"]) <= most + slack
+            for trade, most in bounds
+        )
+
+    def _ignored(
+        self, prices: Prices, live: Mapping[str, Any], other: Mapping[str, Any], slack: float
+    ) -> bool:
+        """Tell whether the later exit passed over its own stop long before.
+
+        A stop that has moved since may have been further away then, but not further than the first.
+        """
+        later = max((live, other), key=lambda trade: trade["closed_at"])
+        earlier = min((live, other), key=lambda trade: trade["closed_at"])
+        until = later["closed_at"] if later is other else self._looked(later["closed_at"])[0]
+        until -= self.facts.tolerances.detail
+        if until < earlier["closed_at"]:
+            return False
+        first = -later["plan_risk"]
+        still = not abs(_gain(later, later["stop"]) - first) > slack  # or no plan is known
+        still = still or self._same_stop(live, other)  # it stood there when the other one ended
+        bound = _gain(later, later["stop"]) if still else first
+        seen = prices.range(earlier["closed_at"], until)
+        worst = seen.high if later["side"] == Side.SHORT else seen.low
+        return bool(_gain(later, worst) < bound - slack)
 
 
 def _same_bound(sides: tuple[Budget, Budget]) -> str:
@@ -694,24 +928,24 @@ def _fills_apart(live: Mapping[str, Any], other: Mapping[str, Any]) -> float:
     return float(abs(live["open_rate"] - other["open_rate"]))
 
 
+def _gain(trade: Mapping[str, Any], price: float) -> float:
+    """Return how far a price lies on the winning side of a trade's entry, price units."""
+    sign = -1 if trade["side"] == Side.SHORT else 1
+    return float(sign * (price - trade["open_rate"]))
+
+
+def _other_price(refusal: Mapping[Any, Any], finding: Finding) -> bool:
+    """Tell whether an order was refused at another price than the other side entered at."""
+    trade = (finding.live_row if finding.live_row is not None else finding.backtest_row) or {}
+    rate = refusal.get("rate")
+    return rate is not None and not math.isnan(rate) and not close(rate, trade["open_rate"])
+
+
 def _levels(trade: Mapping[str, Any], settings: Settings) -> Iterable[float]:
     """Return the prices at which a trade's stop begins to move."""
     sign = -1 if trade["side"] == "short" else 1
     yield trade["open_rate"] + sign * trade["plan_reward"]
     yield trade["open_rate"] + sign * settings.exits.break_even_r * trade["plan_risk"]
-
-
-def _of_ticks(
-    finding: Finding, live: Mapping[str, Any], other: Mapping[str, Any]
-) -> Verdict | None:
-    """Return that Freqtrade's first stop moved with the entry and was rounded to another tick."""
-    ticks = sum(_tick(row) / row["open_rate"] * row["leverage"] for row in (live, other))
-    moved = not close(live["open_rate"], other["open_rate"])
-    if not moved or abs(finding.live - finding.backtest) > ticks:
-        return None
-    return Verdict(
-        Cause.FILL_PRICE, f"it moved with the entry's price, rounded to ticks ({ticks:.1e})"
-    )
 
 
 def _of_price(live: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
@@ -749,10 +983,6 @@ def _apart(one: float, other: float) -> float:
         return math.inf
     largest = max(abs(one), abs(other))
     return abs(one - other) / largest if largest else 0.0
-
-
-def _tick(trade: Mapping[str, Any]) -> float:
-    return 10.0 ** -decimals_of([trade["open_rate"], trade["initial_stop"]])
 
 
 def _gate(label: str) -> Gate | None:

@@ -24,6 +24,7 @@ from rehearsal.records import (
     backtest_trades,
     canceled_entries,
     database_trades,
+    heartbeats,
     signals_of,
 )
 
@@ -59,7 +60,7 @@ def examine(
     user_data : Path
         The bot's: its journal and its ledger of refusals lie there.
     log : Path, optional
-        The bot's, which names entries that were not filled.
+        The bot's, which names entries that were not filled and tells how long its loops took.
     vetoes : Path, optional
         Folder with the ledger of the backtest, or that file.
     window : Period, optional
@@ -90,6 +91,7 @@ def examine(
         canceled=Record().canceled if log is None else canceled_entries(log),
         orders=orders,
         starts=journal.starts,
+        beats=() if log is None else heartbeats(log),
         balance=run.starting_balance,
         tradable=tradable,
     )

@@ -91,6 +91,11 @@ class Tolerances:
         """Return how long the bot may take to notice a price: a loop, and an analysis in it."""
         return self.throttle + self.analysis
 
+    @property
+    def entry(self) -> timedelta:
+        """Return how long after a candle's open a bot may still enter: allowed, sent, filled."""
+        return self.late + self.order + self.throttle
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -297,9 +302,8 @@ def _fields(
     def pair(name: str) -> tuple[Any, Any]:
         return ours[name], theirs[name]
 
-    latest = tolerances.late + tolerances.notice
     opened = pair("opened_at")
-    yield Kind.ENTRY, "time", *opened, abs(opened[0] - opened[1]) > latest
+    yield Kind.ENTRY, "time", *opened, abs(opened[0] - opened[1]) > tolerances.entry
     yield Kind.ENTRY, "tag", *pair("enter_tag"), ours["enter_tag"] != theirs["enter_tag"]
     yield Kind.ENTRY, "price", *pair("open_rate"), not close(*pair("open_rate"))
     for name in ("stake", "leverage"):

@@ -263,7 +263,12 @@ def pauses(live: Record) -> list[Interval]:
     and the comparison takes it for missed only where a difference needs it.
     """
     traces = sorted(
-        [*live.signals["at"], *live.trades["opened_at"], *live.trades["closed_at"].dropna()]
+        [
+            *live.signals["at"],
+            *live.trades["opened_at"],
+            *live.trades["closed_at"].dropna(),
+            *live.beats,
+        ]
     )
     found = []
     for start in live.starts[1:]:

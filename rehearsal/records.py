@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,7 @@ _CANCELED = re.compile(
     r"(zero amount is fulfilled|Fully canceled|fully_canceled|order timeout|"
     r"[Oo]rder .*cancell?ed due to timeout|Trade only had fully canceled entry orders)"
 )
+_HEARTBEAT = re.compile(r"(?P<at>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) .*Bot heartbeat")
 _PAIR = re.compile(r"[A-Z0-9]+/[A-Z0-9]+(?::[A-Z0-9]+)?")
 
 
@@ -108,6 +109,8 @@ class Record:
         `LOCKS`, `CANCELED` (entries that were not filled) and `ORDERS`; a backtest has none.
     starts : tuple of datetime
         When the bot was started, as far as its journal says.
+    beats : tuple of datetime
+        When a loop of the bot ended, as far as its log says: Freqtrade tells about once a minute.
     balance : float
         Money before the first trade, stake currency; NaN when unknown.
     tradable : float
@@ -121,6 +124,7 @@ class Record:
     canceled: pd.DataFrame = field(default_factory=lambda: empty(CANCELED))
     orders: pd.DataFrame = field(default_factory=lambda: empty(ORDERS))
     starts: tuple[datetime, ...] = ()
+    beats: tuple[datetime, ...] = ()
     balance: float = float("nan")
     tradable: float = 1.0
 
@@ -221,6 +225,22 @@ def canceled_entries(log: Path) -> pd.DataFrame:
             text = line.split(" - ", 3)[-1]
             rows.append({"at": at, "pair": pair[0], "text": text[:200]})
     return _typed(rows, CANCELED)
+
+
+def heartbeats(log: Path) -> tuple[datetime, ...]:
+    """Return when loops of the bot ended, ascending; nothing where there is no log."""
+    try:
+        lines = log.read_text(errors="replace").splitlines()
+    except FileNotFoundError:
+        return ()
+    told = (_HEARTBEAT.match(line) for line in lines if "Bot heartbeat" in line)
+    return tuple(
+        sorted(
+            datetime.strptime(found["at"], "%Y-%m-%d %H:%M:%S,%f").replace(tzinfo=UTC)
+            for found in told
+            if found
+        )
+    )
 
 
 def _live_trade(row: Mapping[str, Any], plan: str | None) -> dict[str, Any]:

@@ -205,6 +205,7 @@ def _trade(
         done = (now - begun) / (end - begun)
         show(Moment(now, min(done, 1.0), *_trades(bot.database), said))
         time.sleep(LOOK_SECONDS)
+    show(Moment(now, 1.0, *_trades(bot.database)))
     return since, down
 
 

@@ -30,14 +30,14 @@ def candle(number: int) -> datetime:
 
 
 def decision(number: int, pair: str = BTC, **changes: Any) -> dict[str, Any]:
-    """A decision of the candle with that number, analyzed five seconds after its close."""
+    """A decision to buy, of the candle with that number, analyzed five seconds after its close."""
     at = candle(number + 1) + timedelta(seconds=5)
     row: dict[str, Any] = {
         "at": at.isoformat(),
         "candle": candle(number).isoformat(),
         "pair": pair,
-        "enter_tag": None,
-        "entry": 0,
+        "enter_tag": "trending:momentum",
+        "entry": 1,
         "regime": 1,
         "confidence_long": 0.9,
         "confidence_short": 0.1,
@@ -142,6 +142,7 @@ def refusal(gate: str, number: int = 4, pair: str = BTC, side: str = "long") -> 
         "side": side,
         "gate": gate,
         "reason": f"because of {gate}",
+        "rate": 100.3,
     }
     return pd.DataFrame([row])
 
@@ -170,6 +171,13 @@ def flat(low: float = 97.5, high: float = 101.0) -> pd.DataFrame:
     return pd.DataFrame(
         {"date": dates, "low": np.full(len(dates), low), "high": np.full(len(dates), high)}
     )
+
+
+def above(low: float, begin: datetime, end: datetime) -> pd.DataFrame:
+    """As `flat`, but from `begin` to `end` nothing was traded below `low`."""
+    minutes = flat().copy()
+    minutes.loc[minutes["date"].between(begin, end, inclusive="left"), "low"] = low
+    return minutes
 
 
 def parity(live: Record, backtest: Record, **changes: Any) -> Parity:

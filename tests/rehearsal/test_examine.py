@@ -14,8 +14,9 @@ import pytest
 from providers.coverage import Period
 from providers.errors import CorruptDataError, DataMissingError
 from providers.storage.journal import JournalFile, journal_path
+from regimekit.decisions import entry_tags
 from rehearsal.causes import Cause
-from rehearsal.examine import examine
+from rehearsal.examine import decided, examine
 from rehearsal.findings import Kind
 from rehearsal.page import SIMULATED, build_page
 from rehearsal.parity import Interval, Tolerances
@@ -117,6 +118,29 @@ def test_orders_and_locks_are_read(agreeing):
     assert locks["active"].tolist() == [True]
 
 
+@pytest.fixture
+def decided_short(left, monkeypatch):
+    """The second trade was decided on, by both sides; the candles of these tests decide nothing."""
+    at = FIRST + timedelta(hours=10) - STEP
+
+    def deciding(datadir, run):
+        frames = decided(datadir, run)
+        frame = frames[OTHER_PAIR]
+        frame.loc[frame["date"].eq(at), "entry"] = -1
+        return frames
+
+    monkeypatch.setattr("rehearsal.examine.decided", deciding)
+    lines = []
+    for line in left.journal.read_text().splitlines():
+        row = json.loads(line)
+        if row.get("pair") == OTHER_PAIR and row.get("candle") == at.isoformat():
+            (tag,) = entry_tags(pd.Series([row["regime"]]), pd.Series([-1]))
+            row |= {"entry": -1, "enter_tag": tag}
+        lines.append(json.dumps(row))
+    left.journal.write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.usefixtures("decided_short")
 def test_the_bots_ledger_proves_a_refusal(left):
     left.execute("delete from trades where id = 2")
     assert [d.verdict.cause for d in examined(left).differences] == [Cause.UNEXPLAINED]
@@ -128,6 +152,7 @@ def test_the_bots_ledger_proves_a_refusal(left):
     assert "bad news" in difference.verdict.evidence
 
 
+@pytest.mark.usefixtures("decided_short")
 def test_the_log_proves_an_order_that_was_not_filled(left, tmp_path):
     left.execute("delete from trades where id = 2")
     log = tmp_path / "bot.log"

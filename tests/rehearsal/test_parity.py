@@ -26,6 +26,7 @@ from tests.rehearsal.sides import (
     BTC,
     ETH,
     STEP,
+    above,
     canceled,
     candle,
     decisions,
@@ -233,7 +234,7 @@ def only_backtest(**evidence: Any) -> Parity:
 def shifted(name: str, value: Any, backtest: Any = None, **options: Any) -> Parity:
     """One decision that differs, and in its wake an entry."""
     live = decisions({(3, BTC): {"entry": 0, name: value}})
-    files = decisions({(3, BTC): {"entry": 1} | (backtest or {})})
+    files = decisions({(3, BTC): backtest or {}})
     return parity(record(signals=live), record(signals=files), **options)
 
 
@@ -244,9 +245,13 @@ def exits(live: dict, backtest: dict, **options: Any) -> Parity:
 STOPPED = trade()["closed_at"]
 PRICED = {"open_rate": 100.5, "initial_stop": 80.4, "opened_at": candle(4) + 30 * SECOND}
 TRAILED = {
-    "exit_reason": "trailing_stop_loss", "best": 103.0, "stop": 98.5, "close_rate": 98.5,
-    "closed_at": STOPPED + timedelta(minutes=20),
-}  # fmt: skip
+    "exit_reason": "trailing_stop_loss",
+    "best": 103.0,
+    "stop": 98.5,
+    "close_rate": 98.5,
+}
+LATER = {"closed_at": STOPPED + timedelta(minutes=20)}
+BETWEEN = {BTC: above(98.2, STOPPED, STOPPED + timedelta(minutes=19))}
 KNOCKED = {"rows": (trade(2, ETH),), "refusals": refusal("total_risk")}
 
 
@@ -343,8 +348,13 @@ CASES = [
     ),
     Case(
         Cause.INPUT_EXTRA,
-        lambda: shifted("state_1h", 2, {"state_1h": 0}),
-        (lambda: shifted("state_1h", 0, {"state_1h": 0}),),
+        lambda: parity(
+            record(), record(signals=decisions({(3, BTC): {"entry": 0, "state_1h": 0}}))
+        ),
+        (
+            lambda: shifted("state_1h", 0, {"state_1h": 0}),
+            lambda: shifted("state_1h", 2, {"state_1h": 0}),
+        ),
         what="entry",
     ),
     Case(
@@ -376,14 +386,14 @@ CASES = [
     Case(
         Cause.SIGNAL,
         lambda: parity(
-            record(signals=decisions({(3, BTC): {"state_1h": 0}})),
-            record(trade(), signals=decisions({(3, BTC): {"entry": 1}})),
+            record(signals=decisions({(3, BTC): {"entry": 0, "state_1h": 0}})),
+            record(trade()),
         ),
         (
-            lambda: parity(record(), record(trade(), signals=decisions({(3, BTC): {"entry": 1}}))),
+            lambda: parity(record(signals=decisions({(3, BTC): {"entry": 0}})), record(trade())),
             lambda: parity(
-                record(signals=decisions({(3, ETH): {"state_1h": 0}})),
-                record(trade(), signals=decisions({(3, ETH): {"entry": 1}})),
+                record(signals=decisions({(3, ETH): {"entry": 0, "state_1h": 0}})),
+                record(trade()),
             ),
         ),
     ),
@@ -477,9 +487,9 @@ CASES = [
     ),
     Case(
         Cause.THROTTLE,
-        lambda: exits({"closed_at": STOPPED + 100 * SECOND}, {}),
+        lambda: exits({"closed_at": STOPPED + 80 * SECOND}, {}),
         (
-            lambda: exits({"closed_at": STOPPED + 125 * SECOND}, {}),
+            lambda: exits({"closed_at": STOPPED + 85 * SECOND}, {}),
             lambda: exits({"closed_at": STOPPED - 100 * SECOND}, {}),
         ),
         what="time",
@@ -496,13 +506,16 @@ CASES = [
     ),
     Case(
         Cause.STOP_LEVEL,
-        lambda: exits(TRAILED, {}),
+        lambda: exits(LATER, TRAILED, minutes=BETWEEN),
         (
-            lambda: exits(TRAILED | {"best": 100.4}, {}),
-            lambda: exits(TRAILED | {"stop": 94.0}, {}),
-            lambda: exits(TRAILED | {"exit_reason": "momentum_decay"}, {}),
-            lambda: exits(TRAILED, {}, minutes={}),
-            lambda: exits(TRAILED | {"best": 100.5, "stop": 99.9, "close_rate": 99.9}, {}),
+            lambda: exits(LATER, TRAILED | {"best": 100.4}, minutes=BETWEEN),
+            lambda: exits(LATER, TRAILED | {"stop": 94.0}, minutes=BETWEEN),
+            lambda: exits(LATER, TRAILED | {"exit_reason": "momentum_decay"}, minutes=BETWEEN),
+            lambda: exits(LATER, TRAILED, minutes={}),
+            lambda: exits(LATER, TRAILED),  # its stop was reached long before
+            lambda: exits(
+                LATER, TRAILED | {"best": 100.5, "stop": 99.9, "close_rate": 99.9}, minutes=BETWEEN
+            ),
         ),
         what="time",
     ),
@@ -575,14 +588,12 @@ def test_every_cause_has_a_case_and_says_what_it_needs():
 
 
 def test_a_stop_that_follows_another_fill_ends_at_another_time():
-    moved = {
-        "open_rate": 100.5, "initial_stop": 80.4, "stop": 98.5, "close_rate": 98.5,
-        "closed_at": STOPPED + timedelta(minutes=20),
-    }  # fmt: skip
-    found = parity(record(trade(**moved)), record(trade()))
-    assert causes(found, "time") == [Cause.STOP_LEVEL]
-    further = parity(record(trade(**moved | {"stop": 99.5, "close_rate": 99.5})), record(trade()))
-    assert causes(further, "time") == [Cause.UNEXPLAINED]
+    lower = LATER | {"open_rate": 99.7, "initial_stop": 79.8, "stop": 97.7, "close_rate": 97.7}
+    quiet = {BTC: above(97.9, STOPPED, STOPPED + timedelta(minutes=19))}
+    assert causes(exits(lower, {}, minutes=quiet), "time") == [Cause.STOP_LEVEL]
+    assert causes(exits(lower, {}), "time") == [Cause.UNEXPLAINED], "its stop was passed over"
+    further = lower | {"stop": 98.7, "close_rate": 98.7}
+    assert causes(exits(further, {}, minutes=quiet), "time") == [Cause.UNEXPLAINED]
 
 
 @pytest.mark.parametrize(("seconds", "late"), [(224, True), (222, False)])
@@ -638,7 +649,7 @@ def test_an_entry_refused_for_an_unexplained_one_is_a_consequence_and_its_root_s
 
 def test_an_entry_that_follows_an_unexplained_decision_is_unexplained():
     found = parity(
-        record(), record(trade(), signals=decisions({(3, BTC): {"entry": 1}})),
+        record(signals=decisions({(3, BTC): {"entry": 0}})), record(trade()),
     )  # fmt: skip
     assert [d.verdict.cause for d in found.differences] == [Cause.UNEXPLAINED] * 2
 
@@ -659,10 +670,12 @@ def test_an_entry_beyond_the_backtest_is_told_from_one_within():
 
 def test_the_bots_part_of_a_missing_decision_is_proved_by_its_own_absence():
     live = record(signals=decisions({(7, BTC): None}))
-    (difference,) = parity(live, record(), down=(down(8, 60),)).differences
+    (difference,) = parity(live, record(), down=(down(8, 850),)).differences
     assert difference.verdict.cause is Cause.DOWN
     assert "killed" in difference.verdict.evidence
-    (difference,) = parity(record(), replace(live), down=(down(8, 60),)).differences
+    (difference,) = parity(live, record(), down=(down(8, 60),)).differences
+    assert difference.verdict.cause is Cause.UNEXPLAINED, "it was back, and analyzed the candle"
+    (difference,) = parity(record(), replace(live), down=(down(8, 850),)).differences
     assert difference.verdict.cause is Cause.UNEXPLAINED
 
 
