@@ -12,9 +12,10 @@ import pandas as pd
 
 from providers.coverage import Period
 from regimekit.settings import Settings
-from rehearsal.causes import Cause, Facts, Verdict, explain
+from rehearsal.causes import Cause, Facts, Verdict
 from rehearsal.findings import Finding, Interval, Kind, Tolerances, find
 from rehearsal.records import Record
+from rehearsal.rules.judge import explain
 
 __all__ = ["Difference", "Interval", "Kind", "Parity", "Tolerances", "Total", "compare"]
 

@@ -1,0 +1,1 @@
+"""What proves a cause: a module of rules per kind of difference, and who asks them."""
