@@ -280,10 +280,16 @@ ACTS: tuple[Act, ...] = (
             # passes for a closed one at the next close, and only from the third on nothing is new.
             _candles(24, "freeze", "the same answer again and again", due=3),
             _oi(16, "gap", "200 rows missing in the middle", UNHARMED, rows=200),
-            _oi(24, "freeze", "the same answer again and again", due=3),
             _spot(6, "hang", "never an answer", {"kind": "hang"}),
         ),
         candles=3,
+    ),
+    Act(
+        "open interest stands still",
+        # The answer holds a row that counts as known two closes later, and is old at the fourth.
+        (_oi(24, "freeze", "the same answer again and again", due=4),),
+        candles=4,
+        at_the_hour=True,
     ),
     Act(
         "a wrong clock",
