@@ -15,7 +15,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from providers.errors import ProviderError
-from providers.storage.store import STORE_FOLDER, replace_file
+from providers.storage.store import STORE_FOLDER, replace_file, sweep
 
 LOCK = ".writer.lock"
 OWNER = ".writer.json"
@@ -51,7 +51,7 @@ def lease(
     except Timeout:
         raise LeaseError(_refusal(folder, dataset)) from None
     try:
-        _sweep(folder)
+        sweep(folder)  # the only writer alive is this one
         owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": clock().isoformat()}
         replace_file(folder / OWNER, json.dumps(owner).encode())
         yield
@@ -68,10 +68,3 @@ def _refusal(folder: Path, dataset: str) -> str:
     except (OSError, ValueError, KeyError, TypeError):
         who, way = "another process", "wait until it ends"
     return f"{dataset} is being written by {who}; {way}"
-
-
-def _sweep(folder: Path) -> None:
-    """Delete the temporary files of writers that were killed; the only one alive is this one."""
-    for temporary in folder.rglob(".*.*.????????"):
-        if temporary.is_file():
-            temporary.unlink(missing_ok=True)

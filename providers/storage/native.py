@@ -28,6 +28,7 @@ from providers.storage.store import (
     read_frame,
     replace_file,
     set_aside,
+    sweep,
     write_frame,
 )
 
@@ -126,6 +127,7 @@ def _in_time(stored: pd.DataFrame) -> pd.DataFrame:
 
 
 def _write(path: Path, ours: pd.DataFrame) -> Written:
+    sweep(path.parent, path.name)  # Freqtrade's folder has no lease; our dataset's covers its files
     theirs, damaged = _existing(path, ours)
     values = list(ours.columns[1:])
     old, new = theirs.set_index("date")[values], ours.set_index("date")[values]

@@ -184,6 +184,19 @@ def replace_file(path: Path, content: bytes) -> None:
         raise
 
 
+def sweep(folder: Path, names: str = "*.*") -> None:
+    """Delete what `replace_file` left half-written when it was killed.
+
+    Parameters
+    ----------
+    names : str
+        Glob of the files that were to be written; nobody else may be writing them.
+    """
+    for temporary in folder.rglob(f".{names}.????????"):
+        if temporary.is_file():
+            temporary.unlink(missing_ok=True)
+
+
 def set_aside(path: Path, reason: str) -> Path:
     """Rename a file and its checksum to ``<name>.<reason>-<n>``; data is never deleted."""
     number = 1

@@ -173,21 +173,23 @@ def _setup(service: Mapping[str, Any], built: Image, root: Path, host: Path) -> 
     """Yield the lines of a script that builds the file system of the cage."""
     yield "mount --make-rprivate /"
     yield f"mount -t tmpfs -o mode=755 none {root}"
+    # First, because the checkout and its environment may lie below such a folder of this computer.
+    for entry in service["tmpfs"]:
+        target, _, options = entry.partition(":")
+        kept = ",".join(option for option in options.split(",") if option)
+        yield f"mkdir -p {root}{target}"
+        yield f"mount -t tmpfs -o {kept} none {root}{target}"
     python = {sys.prefix, sys.base_prefix, sysconfig.get_path("stdlib", vars={})}
     for place in (*SYSTEM, *python):
         if Path(place).exists():
             yield from _bind(Path(place), root / place.lstrip("/"), read_only=True)
     yield from _bind(built.pack, root / "pack", read_only=True)
     yield from _bind(built.site, root / SITE.lstrip("/"), read_only=True)
-    yield f"mkdir -p {root}/freqtrade/user_data {root}/tmp"  # noqa: S108 - of the cage
+    yield f"mkdir -p {root}/freqtrade/user_data"
     for volume in service["volumes"]:
         source = host / volume["source"]
         target = root / volume["target"].lstrip("/")
         yield from _bind(source, target, read_only=volume.get("read_only", False))
-    for entry in service["tmpfs"]:
-        target, _, options = entry.partition(":")
-        kept = ",".join(option for option in options.split(",") if option)
-        yield f"mount -t tmpfs -o {kept} none {root}{target}"
     if service["read_only"]:
         yield f"mount -o remount,ro {root}"
 

@@ -117,6 +117,7 @@ def written(host: Path) -> set[str]:
     }
 
 
+@pytest.mark.verify
 def test_the_bot_trades_as_user_1000_on_a_read_only_disk_and_its_health_is_seen(
     built, exchange, host
 ):

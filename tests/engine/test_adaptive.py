@@ -95,6 +95,7 @@ def test_nothing_changes_before_a_sub_strategy_has_enough_results(adaptive, stea
     assert opened(adaptive) == opened(steady)
 
 
+@pytest.mark.verify
 def test_switched_off_it_knows_as_little_as_without_trade_history(own_bot):
     """Where nothing else looks at past trades, both switches do the same."""
     off = trades_of(own_bot, **FORGETFUL, **OFF)

@@ -111,6 +111,17 @@ def test_what_freqtrade_has_downloaded_stays(interest, tmp_path):
     assert written.appended == len(frame) - 3 == 2 * 96 - 2
 
 
+def test_what_a_killed_writer_left_beside_its_file_is_swept(interest, tmp_path):
+    path = native_path(tmp_path, PAIR, "15m", "open_interest")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    left, foreign = path.with_name(f".{path.name}.ab12cd34"), path.with_name(".other.ab12cd34")
+    for litter in (left, foreign):
+        litter.write_text("half of it")
+    write_open_interest(tmp_path, PAIR)
+    assert not left.exists()
+    assert foreign.exists(), "it is not ours"
+
+
 def test_writing_again_changes_no_byte(interest, tmp_path):
     first = [file.path.read_bytes() for file in write_open_interest(tmp_path, PAIR)]
     stamps = [file.path.stat().st_mtime_ns for file in write_open_interest(tmp_path, PAIR)]
