@@ -87,6 +87,8 @@ class Rehearsed:
         How often each path of the exchange was asked for.
     trouble : list of str
         Log lines of failing strategy code.
+    faketime : str
+        Version of libfaketime.
     """
 
     plan: Plan
@@ -98,6 +100,7 @@ class Rehearsed:
     seconds: float
     requests: dict[str, int]
     trouble: list[str]
+    faketime: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +167,7 @@ def rehearse(
             seconds=time.monotonic() - began,
             requests=stage.faults.requests(),
             trouble=trouble_in(bot.lines()),
+            faketime=stage.clock.version,
         )
 
 

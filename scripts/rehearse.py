@@ -153,8 +153,9 @@ def _report(
         say.print(f"The strategy failed: {line}", markup=False)
     hours = (rehearsed.plan.period.end - rehearsed.since) / timedelta(hours=1)
     say.print(
-        f"{hours:.0f} hours of market in {rehearsed.seconds / 60:.1f} minutes; the exchange "
-        f"answered {sum(rehearsed.requests.values())} requests.",
+        f"{hours:.0f} hours of market in {rehearsed.seconds / 60:.1f} minutes under "
+        f"libfaketime {rehearsed.faketime}; the exchange answered "
+        f"{sum(rehearsed.requests.values())} requests.",
         f"Open the report: {page.resolve().as_uri()}",
         sep="\n",
         markup=False,

@@ -15,10 +15,7 @@ from rehearsal.rules.bench import DAY, HOUR, Bench, Change, after, clock
 
 CHOSEN = {"entry", "enter_tag"}  # the columns that make an entry
 
-_BY_THEMSELVES = {
-    Gate.REWARD,
-    *(gate for gate in Gate if gate.name in {"INSTANCE", "CLOCK_SKEW", "DISK"}),
-}
+_BY_THEMSELVES = {Gate.REWARD, Gate.INSTANCE, Gate.CLOCK_SKEW, Gate.DISK}
 _AT_ORDER_TIME = {Gate.ORDER_BOOK, Gate.NEWS}
 # How far back, and on which pairs, a gate looks at trades.
 _LOOKS_BACK = {
