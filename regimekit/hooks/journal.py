@@ -14,7 +14,7 @@ from regimekit.hooks.names import bot_name
 
 logger = logging.getLogger(__name__)
 
-# Seven digits tell a decision from another, and a float's last ones make files a third longer.
+# Two more than parity compares; a float's last ones would make the files a third longer.
 DIGITS = 10
 
 
