@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
+from replay import keeper
+
 CONTROL_SECONDS = 10
 START_SECONDS = 60  # generous: a cold import on a busy machine
 STOP_SECONDS = 10
@@ -114,7 +116,7 @@ def running(
     options: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
-    """Serve `datadir` in a process of its own; yield the URL, stop it when the block ends.
+    """Serve `datadir` in a process of its own; yield the URL, stop it when the block ends or we do.
 
     Parameters
     ----------
@@ -142,11 +144,10 @@ def running(
     if freeze:
         command.append("--freeze")
     with tempfile.TemporaryFile("w+") as complaints:
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        process = keeper.start(
             [*command, *options],
             stdout=subprocess.PIPE,
             stderr=complaints,
-            text=True,
             env={**os.environ, **(environment or {})},
         )
         try:
@@ -174,7 +175,8 @@ def _stop(process: subprocess.Popen[str]) -> None:
     try:
         process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
-        process.kill()
+        keeper.kill(process)
         process.wait()
-    if process.stdout is not None:
-        process.stdout.close()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()

@@ -7,22 +7,23 @@ log is read too.
 
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from replay import keeper
 from replay.client import freqtrade_environment
 
 # What Freqtrade and the pack's own guard write when strategy code misbehaves.
 _TROUBLE = re.compile(r"Strategy caused the following|Unexpected error|failed: .*until it recovers")
 # Without a terminal tables and log lines are cut at 80 columns, log lines in the middle of words.
 WIDE = {"COLUMNS": "400"}
+TICK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,10 @@ def run_freqtrade(
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
     on_log: Callable[[str], None] | None = None,
+    on_tick: Callable[[], None] | None = None,
     timeout: float | None = None,
 ) -> Run:
-    """Run ``freqtrade <arguments>`` to its end.
+    """Run ``freqtrade <arguments>`` to its end, or to ours.
 
     Parameters
     ----------
@@ -79,6 +81,9 @@ def run_freqtrade(
         Further environment variables.
     on_log : callable, optional
         Receives each log line while the command runs.
+    on_tick : callable, optional
+        Called about once a second while the command runs, from another thread. What it raises ends
+        the command and is raised here.
     timeout : float, optional
         Seconds after which it is killed; the exit code is then negative.
     """
@@ -86,21 +91,19 @@ def run_freqtrade(
     if url is not None:
         variables |= freqtrade_environment(url)
     with tempfile.TemporaryFile("w+", errors="replace") as captured:
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter
+        process = keeper.start(
             [sys.executable, "-m", "freqtrade", *arguments],
-            cwd=cwd,
-            env=variables,
             stdout=captured,
             stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            start_new_session=True,  # hyperopt's workers hold our pipe: they must end with it
+            cwd=cwd,
+            env=variables,
         )
-        watchdog = threading.Timer(timeout, _kill, [process]) if timeout else None
+        watchdog = threading.Timer(timeout, keeper.kill, [process]) if timeout else None
         if watchdog:
             watchdog.start()
         try:
-            lines = _read(process, on_log)
+            with _ticking(process, on_tick):
+                lines = _read(process, on_log)
         finally:
             if watchdog:
                 watchdog.cancel()
@@ -118,11 +121,33 @@ def _read(process: subprocess.Popen[str], on_log: Callable[[str], None] | None) 
                 if on_log:
                     on_log(line.rstrip("\n"))
         except BaseException:
-            _kill(process)  # leaving the block waits for it
+            keeper.kill(process)  # leaving the block waits for it
             raise
     return lines
 
 
-def _kill(process: subprocess.Popen[str]) -> None:
-    with suppress(ProcessLookupError):  # it ended by itself
-        os.killpg(process.pid, signal.SIGKILL)
+@contextmanager
+def _ticking(process: subprocess.Popen[str], on_tick: Callable[[], None] | None) -> Iterator[None]:
+    """Call `on_tick` until the block ends; raise what it raised, after ending `process`."""
+    if on_tick is None:
+        yield
+        return
+    over, raised = threading.Event(), list[BaseException]()
+
+    def tick() -> None:
+        try:
+            while not over.wait(TICK_SECONDS):
+                on_tick()
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that called
+            raised.append(error)
+            keeper.kill(process)
+
+    ticker = threading.Thread(target=tick, daemon=True)
+    ticker.start()
+    try:
+        yield
+    finally:
+        over.set()
+        ticker.join()
+    if raised:
+        raise raised[0]
