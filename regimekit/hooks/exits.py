@@ -54,6 +54,11 @@ class PlannedExits(Adaptive):
         # Freqtrade copies the trade for each callback, so it is asked only where it may answer.
         self.use_exit_signal = self.settings.exits.momentum_decay
 
+    def bot_start(self, **kwargs: Any) -> None:
+        """Leave exit signals off where none can come, though hyperopt switches them on."""
+        super().bot_start(**kwargs)
+        self.use_exit_signal = self.use_exit_signal and self.settings.exits.momentum_decay
+
     def order_filled(
         self, pair: str, trade: Trade, order: Order, current_time: datetime, **kwargs: Any
     ) -> None:

@@ -455,6 +455,18 @@ def test_freqtrade_asks_for_dying_moves_only_where_they_close_trades():
     assert strategy(exits={"momentum_decay": False}).use_exit_signal is False
 
 
+@pytest.mark.parametrize(
+    ("configured", "decays", "asked"),
+    [(True, False, False), (True, True, True), (False, True, False), (False, False, False)],
+)
+def test_a_configuration_cannot_ask_for_exits_that_never_come(configured, decays, asked):
+    """Freqtrade lays its configuration over the strategy after it was made, hyperopt always."""
+    bot = strategy(exits={"momentum_decay": decays})
+    bot.use_exit_signal = configured
+    bot.bot_start()
+    assert bot.use_exit_signal is asked
+
+
 def test_a_market_that_does_not_die_is_looked_up_once_and_nothing_else():
     """Freqtrade asks for every open trade and candle: no plan, no settings, no calendar."""
     bot, trade = strategy(), FakeTrade()
