@@ -9,6 +9,7 @@ from typing import Any
 
 from replay.runner import Run, run_freqtrade
 from replay.simulator.spec import MarketSpec
+from tests.engine.warm import run_warm
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = "user_data/config.json"
@@ -39,8 +40,13 @@ class Bot:
         *arguments: str,
         settings: dict[str, Any] | None = None,
         environment: dict[str, str] | None = None,
+        typed: bool = False,
     ) -> Run:
-        """Run a command; `settings` overlay the configuration as a further file."""
+        """Run a command; `settings` overlay the configuration as a further file.
+
+        It is forked from a process that has imported Freqtrade, unless it is to be run as `typed`
+        or is hyperopt, which starts processes of its own.
+        """
         command = list(arguments)
         if settings:
             overlay = self.folder / "overlay.json"
@@ -48,7 +54,8 @@ class Bot:
             command += [] if "--config" in command else ["--config", CONFIG]
             command += ["--config", str(overlay)]
         variables = {**NO_LEDGER, **(environment or {})}
-        return run_freqtrade(command, url=self.url, cwd=ROOT, environment=variables, timeout=240)
+        run = run_freqtrade if typed or arguments[0] == "hyperopt" else run_warm
+        return run(command, url=self.url, cwd=ROOT, environment=variables, timeout=240)
 
     def backtest(
         self,
@@ -58,6 +65,7 @@ class Bot:
         strategy: str = "RegimeRouter",
         timerange: str = TIMERANGE,
         environment: dict[str, str] | None = None,
+        typed: bool = False,
     ) -> tuple[Run, dict[str, Any]]:
         """Backtest and return the run and what Freqtrade exported for the strategy."""
         results = self.folder / "results"
@@ -74,6 +82,7 @@ class Bot:
             *pairs,
             settings=settings,
             environment=environment,
+            typed=typed,
         )
         exports = sorted(results.glob("*.zip"), key=lambda path: path.stat().st_mtime_ns)
         if not exports:

@@ -19,7 +19,7 @@ ROUTES = {"trending:momentum", "ranging:mean_reversion", "volatile:breakout"}
 @pytest.fixture(scope="module")
 def shipped(exchange, simulated, tmp_path_factory):
     """The shipped defaults, without a single -c option."""
-    return Bot(exchange, simulated, tmp_path_factory.mktemp("shipped")).backtest()
+    return Bot(exchange, simulated, tmp_path_factory.mktemp("shipped")).backtest(typed=True)
 
 
 @pytest.fixture(scope="module")

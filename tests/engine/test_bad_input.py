@@ -2,8 +2,7 @@
 
 import pytest
 
-from replay.runner import run_freqtrade
-from tests.engine.bot import CONFIG, ROOT
+from tests.engine.bot import CONFIG
 
 pytestmark = pytest.mark.freqtrade
 
@@ -26,18 +25,14 @@ pytestmark = pytest.mark.freqtrade
     ],
 )
 def test_bad_settings_stop_freqtrade_before_it_trades(bot, variable, value, message):
-    run = run_freqtrade(
-        [
-            "backtesting",
-            "--strategy=RegimeRouter",
-            f"--config={CONFIG}",
-            f"--datadir={bot.datadir}",
-            "--timerange=20260101-20260103",
-        ],
-        url=bot.url,
-        cwd=ROOT,
+    run = bot.run(
+        "backtesting",
+        "--strategy=RegimeRouter",
+        f"--config={CONFIG}",
+        f"--datadir={bot.datadir}",
+        "--timerange=20260101-20260103",
         environment={f"FREQTRADE__REGIMEKIT__{variable}": value},
-        timeout=120,
+        typed=variable == "PROFILE",
     )
     assert run.returncode != 0
     assert message in run.log.replace("\n", " ")

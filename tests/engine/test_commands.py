@@ -21,7 +21,7 @@ def own_userdir(folder):
 
 @pytest.mark.parametrize("flags", [[], ["--recursive-strategy-search"]])
 def test_every_strategy_is_listed_ok(bot, flags):
-    run = bot.run("list-strategies", "--no-color", *flags)
+    run = bot.run("list-strategies", "--no-color", *flags, typed=not flags)
     rows = re.findall(r"│\s+(\w+) │\s+(\w+\.py) │\s+(\w+)", run.output)
     files = {path.name for path in (ROOT / "user_data" / "strategies").glob("[!_]*.py")}
     assert run.returncode == 0
@@ -102,7 +102,7 @@ def test_hyperopt_runs_in_parallel_and_each_epoch_obeys_the_laws(bot, tmp_path, 
     assert len(results) > EPOCHS // 2
 
 
-def lookahead_row(bot, pairs, timerange):
+def lookahead_row(bot, pairs, timerange, *, typed=False):
     """Return what it says of the described settings, which give it enough signals to look at."""
     run = bot.run(
         "lookahead-analysis",
@@ -118,6 +118,7 @@ def lookahead_row(bot, pairs, timerange):
         "--pairs",
         *pairs,
         settings={"regimekit": DESCRIBED},
+        typed=typed,
     )
     assert run.returncode == 0, run.explain()
     row = re.search(r"│ RegimeRouter │ +(\w+) │ +(\d+) │ +(\d+) │ +(\d+) │ +(\S*) +│", run.output)
@@ -126,11 +127,13 @@ def lookahead_row(bot, pairs, timerange):
 
 
 def test_lookahead_analysis_finds_nothing(bot):
-    bias, signals, entries, exits, indicators = lookahead_row(bot, SPEC.pairs[:2], TIMERANGE)
+    found = lookahead_row(bot, SPEC.pairs[:2], TIMERANGE, typed=True)
+    bias, signals, entries, exits, indicators = found
     assert int(signals) >= 10
     assert (bias, entries, exits, indicators) == ("No", "0", "0", "")
 
 
+@pytest.mark.verify
 @pytest.mark.realdata
 def test_lookahead_analysis_finds_nothing_on_real_candles(bot_on, shared_data):
     bot = bot_on(shared_data / "binance")
@@ -140,7 +143,7 @@ def test_lookahead_analysis_finds_nothing_on_real_candles(bot_on, shared_data):
     assert (bias, entries, exits, indicators) == ("No", "0", "0", "")
 
 
-def recursive_shares(bot, timerange):
+def recursive_shares(bot, timerange, *, typed=False):
     """Return the deviations that recursive-analysis shows at our own startup_candle_count."""
     run = bot.run(
         "recursive-analysis",
@@ -151,6 +154,7 @@ def recursive_shares(bot, timerange):
         "400",
         "--pairs",
         "BTC/USDT:USDT",
+        typed=typed,
     )
     assert run.returncode == 0, run.explain()
     assert "No lookahead bias on indicators found." in run.log
@@ -158,7 +162,7 @@ def recursive_shares(bot, timerange):
 
 
 def test_recursive_analysis_finds_nothing(bot):
-    assert max(recursive_shares(bot, "20260110-20260120"), default=0.0) == 0.0
+    assert max(recursive_shares(bot, "20260110-20260120", typed=True), default=0.0) == 0.0
 
 
 @pytest.mark.realdata
@@ -178,6 +182,7 @@ def test_plot_dataframe_draws_the_decisions(bot, tmp_path):
         *own_userdir(tmp_path),
         "--pairs",
         "BTC/USDT:USDT",
+        typed=True,
     )
     assert run.ok, run.explain()
     page = (tmp_path / "plot" / "freqtrade-plot-BTC_USDT_USDT-15m.html").read_text()

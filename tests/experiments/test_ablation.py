@@ -103,7 +103,8 @@ def test_a_variant_that_fails_is_shown_and_not_fatal(simulated, tmp_path, monkey
         for it in variants.VARIANTS
     ]
     monkeypatch.setattr(variants, "VARIANTS", tuple(broken))
-    code = ablate.main(command(simulated, tmp_path, "--only=Supertrend")[2:])
+    little = ("--timerange=20260101-20260105", "--pairs", "BTC/USDT:USDT")
+    code = ablate.main(command(simulated, tmp_path, "--only=Supertrend", *little)[2:])
     printed = capsys.readouterr()
     assert code == 1
     assert "FAILED simulated Supertrend: freqtrade backtesting ended" in printed.err

@@ -2,7 +2,6 @@
 
 import errno
 import itertools
-import multiprocessing
 import os
 import random
 import time
@@ -17,6 +16,7 @@ from providers.storage.history import History
 from providers.storage.lease import lease
 from providers.storage.ledger import Answered, Ledger
 from providers.storage.store import read_frame, replace_file, restated_path, write_frame
+from tests.forks import FORKS
 from tests.providers import crash_writer
 from tests.providers.scripted import DATASET, HOUR, NOW, PAIR, START, rows
 
@@ -24,18 +24,10 @@ KILLS = 50
 READS = 2000
 
 
-@pytest.fixture(scope="module")
-def processes():
-    """A server that has imported everything, so that a process is there in milliseconds."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([crash_writer.__name__])
-    return context
-
-
 @contextmanager
-def running(context, target, folder: Path):
-    ours, theirs = context.Pipe()
-    process = context.Process(target=target, args=(str(folder), theirs), daemon=True)
+def running(target, folder: Path):
+    ours, theirs = FORKS.Pipe()
+    process = FORKS.Process(target=target, args=(str(folder), theirs), daemon=True)
     process.start()
     theirs.close()
     try:
@@ -56,11 +48,11 @@ def last_told(connection) -> int:
     return told
 
 
-def test_a_writer_that_is_killed_fifty_times_loses_at_most_what_it_was_writing(processes, tmp_path):
+def test_a_writer_that_is_killed_fifty_times_loses_at_most_what_it_was_writing(tmp_path):
     history, chance = History(tmp_path, DATASET, PAIR), random.Random(7)
     committed, took = 0, 0.01
     for _ in range(KILLS):
-        with running(processes, crash_writer.write_for_ever, tmp_path) as (process, connection):
+        with running(crash_writer.write_for_ever, tmp_path) as (process, connection):
             for _ in range(2):  # it has begun, and written once
                 assert connection.poll(30)
                 committed = connection.recv()
@@ -81,9 +73,9 @@ def test_a_writer_that_is_killed_fifty_times_loses_at_most_what_it_was_writing(p
     assert left <= {history.path.name, f"{history.path.name}.sha256", ".writer.json"}
 
 
-def test_a_reader_beside_a_busy_writer_never_sees_half_a_file(processes, tmp_path):
+def test_a_reader_beside_a_busy_writer_never_sees_half_a_file(tmp_path):
     history, seen = History(tmp_path, DATASET, PAIR), 0
-    with running(processes, crash_writer.rewrite_for_ever, tmp_path) as (process, connection):
+    with running(crash_writer.rewrite_for_ever, tmp_path) as (process, connection):
         assert connection.poll(30)
         reads = 0
         while reads < READS or seen <= 10:
@@ -93,11 +85,11 @@ def test_a_reader_beside_a_busy_writer_never_sees_half_a_file(processes, tmp_pat
             assert process.is_alive()
 
 
-def test_a_file_that_the_system_cuts_off_leaves_the_old_one(processes, tmp_path):
+def test_a_file_that_the_system_cuts_off_leaves_the_old_one(tmp_path):
     history = History(tmp_path, DATASET, PAIR)
     history.add(rows(range(10), range(10)), NOW)
     before = history.path.read_bytes()
-    with running(processes, crash_writer.write_into_little_space, tmp_path) as (_, connection):
+    with running(crash_writer.write_into_little_space, tmp_path) as (_, connection):
         assert connection.poll(30)
         assert connection.recv() == "EFBIG"
     assert history.path.read_bytes() == before

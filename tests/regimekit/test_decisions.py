@@ -153,7 +153,7 @@ INPUTS = [
 ]
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(any_rows(), st.sampled_from(INPUTS))
 def test_a_missing_input_makes_no_signal(frame, names):
     """The last bar loses an input: it enters as before or not at all."""

@@ -17,7 +17,7 @@ from tests.derivatives import open_interest_rows, taker_flow_rows
 from tests.described import described
 from tests.markets import POISONS, Market, known_by, market, markets, poisoned
 
-BARS = 200
+BARS = 200  # each of which is an example, so that few markets are many of them
 CANDLE = timedelta(minutes=15)
 
 # So little confidence needed that a short market has entries of all kinds, so little crowding that
@@ -69,13 +69,13 @@ def assert_same(left: pd.DataFrame, right: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(left, right, check_exact=True)
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(markets(BARS), st.integers(1, BARS))
 def test_what_a_bot_had_at_the_time_decides_the_same(shown, bars):
     assert_same(decide(shown).iloc[:bars], decide(shown.until(bars)))
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(markets(BARS), st.integers(1, BARS))
 def test_derivatives_too_are_what_a_bot_had_at_the_time(shown, bars):
     whole = decide_with_all(shown)
@@ -115,7 +115,7 @@ def test_a_squeeze_refuses_only_its_own_side(shown):
     assert plain["squeeze_risk"].isna().all()
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(markets(BARS), st.integers(1, BARS - 1), POISONS)
 def test_absurd_later_candles_change_no_earlier_decision(shown, bars, poison):
     candles = poisoned(shown.candles, shown.candles.index >= bars, poison)
@@ -124,7 +124,7 @@ def test_absurd_later_candles_change_no_earlier_decision(shown, bars, poison):
 
 
 @pytest.mark.parametrize("timeframe", ["1h", "4h"])
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(shown=markets(BARS), bars=st.integers(1, BARS), poison=POISONS)
 def test_an_incomplete_higher_candle_changes_no_decision(timeframe, shown, bars, poison):
     candles = shown.higher[timeframe]
@@ -133,7 +133,7 @@ def test_an_incomplete_higher_candle_changes_no_decision(timeframe, shown, bars,
     assert_same(decide(shown).iloc[:bars], decide(bad).iloc[:bars])
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(markets(BARS), st.integers(1, BARS), POISONS)
 def test_a_settlement_at_or_after_the_close_changes_no_decision(shown, bars, poison):
     unknown = shown.funding["date"] >= shown.closes_at.iloc[bars - 1]
@@ -141,7 +141,7 @@ def test_a_settlement_at_or_after_the_close_changes_no_decision(shown, bars, poi
     assert_same(decide(shown).iloc[:bars], decide(bad).iloc[:bars])
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(markets(BARS))
 def test_the_mirrored_market_is_entered_on_the_other_side(shown):
     # Whether ATR is compressed as a share of price is not the same at the mirrored price.
@@ -159,7 +159,7 @@ def test_the_mirrored_market_is_entered_on_the_other_side(shown):
     assert (upright["squeeze_extreme"] != 0).any()
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(markets(BARS), st.sampled_from(["1h", "4h", "funding"]), st.floats(0, 1))
 def test_no_entry_without_every_input(shown, lost, share):
     if lost == "funding":

@@ -1,4 +1,7 @@
-"""Faults while the real Freqtrade trades: all for `make verify`, a few of them for `make test`.
+"""Faults while the real Freqtrade trades, for `make verify`.
+
+`make test` asks the same of the parts: the gates of missing candles, the faults that the replay
+exchange can make, the criteria; and of one bot in `tests.engine.test_trade` whose sources fail.
 
 Scenarios that happen at the same time share a bot; each is a test of its own, which prints what it
 found. A criterion that is KNOWN not to hold with stock Freqtrade says what protects the trader.
@@ -112,6 +115,7 @@ def test_wrong_candles_are_survived(matrix, name):
     assert_met(matrix.of(name))
 
 
+@pytest.mark.verify
 @pytest.mark.xdist_group("rehearsal-faults")
 def test_two_pairs_lose_their_candles_and_a_source_hangs(tmp_path):
     """The third trades on, exits happen, and the two are entered again when it is over."""

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from providers.storage.store import native_path
+from replay.__main__ import main
 from replay.client import ReplayError, freqtrade_environment, running
 from tests.replay.market import BTC, NOW
 
@@ -84,9 +85,32 @@ def _bad_option(datadir):
     return ["--datadir", datadir, "--port", "eighty"], ["invalid int value: 'eighty'", "--help"]
 
 
+@pytest.fixture
+def complains(capfd, monkeypatch):
+    """Run the command in this process, which must refuse its arguments."""
+    monkeypatch.setattr("signal.signal", lambda *_: None)  # this process keeps its own answers
+
+    def complains(arguments, expected):
+        try:
+            code = main(["serve", *map(str, arguments)])
+        except SystemExit as left:
+            code = left.code
+        _assert_one_line(code, *capfd.readouterr(), expected)
+
+    return complains
+
+
+def _assert_one_line(code, output, complaint, expected):
+    """One line with the thing, the value and the way out; exit code 2; nothing on stdout."""
+    assert (code, output) == (2, "")
+    assert complaint.count("\n") == 1
+    for text in expected:
+        assert text in complaint
+
+
 @pytest.mark.parametrize("case", [_no_folder, _no_futures])
-def test_folders_that_cannot_be_served(tmp_path, case):
-    _complains(*case(tmp_path))
+def test_folders_that_cannot_be_served(complains, tmp_path, case):
+    complains(*case(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -101,31 +125,30 @@ def test_folders_that_cannot_be_served(tmp_path, case):
         _bad_option,
     ],
 )
-def test_settings_that_cannot_be_used(datadir, case):
-    _complains(*case(datadir))
+def test_settings_that_cannot_be_used(complains, datadir, case):
+    complains(*case(datadir))
+
+
+@pytest.mark.parametrize("case", [_too_early, _bad_option])
+def test_the_program_refuses_with_nothing_but_its_line(datadir, case):
+    """In a process of its own: what it imports and how it ends add nothing."""
+    arguments, expected = case(datadir)
+    result = replay("serve", *arguments)
+    _assert_one_line(result.returncode, result.stdout, result.stderr, expected)
 
 
 @pytest.mark.parametrize("content", [b"", b"not feather at all", b"ARROW1\0\0" + b"\xff" * 500])
-def test_a_corrupt_file(tmp_path, content):
+def test_a_corrupt_file(complains, tmp_path, content):
     path = native_path(tmp_path, BTC, "15m")
     path.parent.mkdir()
     path.write_bytes(content)
-    _complains(["--datadir", tmp_path], [str(path), "fetch it again"])
+    complains(["--datadir", tmp_path], [str(path), "fetch it again"])
 
 
-def test_a_port_in_use(datadir):
+def test_a_port_in_use(complains, datadir):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        _complains(["--datadir", datadir, "--port", port], [f"127.0.0.1:{port}", "--port"])
-
-
-def _complains(arguments, expected):
-    """One line with the thing, the value and the way out; exit code 2; nothing on stdout."""
-    result = replay("serve", *arguments)
-    assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr.count("\n") == 1
-    for text in expected:
-        assert text in result.stderr
+        complains(["--datadir", datadir, "--port", port], [f"127.0.0.1:{port}", "--port"])
 
 
 def test_help_explains_the_clock():

@@ -1,14 +1,11 @@
-"""The real Freqtrade, unpatched, as a user runs it: subprocesses and nothing but their output.
+"""The real Freqtrade, unpatched: processes of its own and nothing but their output.
 
 Freqtrade's own clock is the computer's, so whatever it derives from "now" is given as a time
 range, and the exchange's clock stands inside the data.
 """
 
 import json
-import os
 import re
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 
@@ -16,7 +13,9 @@ import pandas as pd
 import pytest
 
 from providers.storage.store import native_path, read_frame
-from replay.client import freqtrade_environment, running
+from replay.client import running
+from replay.runner import run_freqtrade
+from tests.engine.warm import run_warm
 from tests.replay.market import BTC, ETH, NOW, START
 
 pytestmark = pytest.mark.freqtrade
@@ -66,6 +65,9 @@ class Alternate(IStrategy):
         return dataframe
 """
 
+# Run as they are typed; the others are forked from a process that has imported Freqtrade.
+TYPED = ("list-markets", "download-data")
+
 Freqtrade = Callable[..., str]
 
 
@@ -79,15 +81,13 @@ def freqtrade(datadir, tmp_path_factory) -> Freqtrade:
     config = folder / "config.json"
     config.write_text(json.dumps(CONFIG))
     with running(datadir, at=NOW, freeze=True) as url:
-        environment = {**os.environ, **freqtrade_environment(url), "COLUMNS": "300"}
 
         def run(command: str, *arguments: object) -> str:
             fixed = ["--config", config, "--userdir", folder / "user_data"]
-            line = [sys.executable, "-m", "freqtrade", command, *map(str, [*fixed, *arguments])]
-            result = subprocess.run(
-                line, env=environment, capture_output=True, text=True, timeout=180, check=False
-            )
-            output = result.stdout + result.stderr
+            start = run_freqtrade if command in TYPED else run_warm
+            line = [command, *map(str, [*fixed, *arguments])]
+            result = start(line, url=url, cwd=folder, environment={}, timeout=180)
+            output = result.output + result.log
             assert result.returncode == 0, output
             assert not re.search(r" - (WARNING|ERROR) - |Traceback", output), output
             return output

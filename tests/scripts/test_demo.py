@@ -1,5 +1,6 @@
 """`make demo` as a newcomer runs it, and what it says when something is wrong."""
 
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from tests.engine.bot import ROOT, TIMERANGE
 from tests.engine.conftest import simulated  # noqa: F401 - the same small market
 
 pytestmark = [pytest.mark.freqtrade, pytest.mark.xdist_group("demo")]
+
+SCRIPT = ROOT / "scripts" / "demo.py"
 
 
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -37,11 +40,12 @@ def test_demo_simulates_backtests_and_reports(tmp_path):
     assert "plotly" in page
 
 
+@pytest.mark.verify
 @pytest.mark.realdata
 def test_demo_replays_recorded_candles(tmp_path, shared_data):
     report = tmp_path / "report.html"
     run = demo(
-        "--datadir", str(shared_data / "binance"), "--timerange", "20251205-20251220",
+        "--datadir", str(shared_data / "binance"), "--timerange", "20251205-20251209",
         "--output", str(report),
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
@@ -50,21 +54,39 @@ def test_demo_replays_recorded_candles(tmp_path, shared_data):
     assert "This market is simulated" not in report.read_text()
 
 
-def complaint(*arguments: str) -> str:
-    """Run the demo, which must fail, and return its one line."""
-    run = demo(*arguments)
-    assert run.returncode == 2, run.stdout + run.stderr
-    assert "Traceback" not in run.stderr
-    return run.stderr.strip().splitlines()[-1]
+@pytest.fixture
+def complaint(capsys, monkeypatch):
+    """Run the demo in this process, which must fail, and return its one line."""
+    monkeypatch.syspath_prepend(SCRIPT.parent)  # as it is found when it is run
+    monkeypatch.setattr("signal.signal", lambda *_: None)  # this process keeps its own answers
+    spec = importlib.util.spec_from_file_location("demo_script", SCRIPT)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+
+    def complaint(*arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["demo", *arguments])
+        try:
+            code = script.main()
+        except SystemExit as left:
+            code = left.code
+        said = capsys.readouterr()
+        assert code == 2, said
+        assert "Traceback" not in said.err
+        return said.err.strip().splitlines()[-1]
+
+    return complaint
 
 
 def test_missing_folder_is_named(tmp_path):
-    line = complaint("--datadir", str(tmp_path / "nowhere"))
+    run = demo("--datadir", str(tmp_path / "nowhere"))
+    assert run.returncode == 2, run.stdout + run.stderr
+    assert "Traceback" not in run.stderr
+    line = run.stderr.strip().splitlines()[-1]
     assert "nowhere does not exist" in line
     assert "leave it out to simulate" in line
 
 
-def test_folder_without_candles_is_named(tmp_path):
+def test_folder_without_candles_is_named(complaint, tmp_path):
     assert "holds no *-15m-futures.feather file" in complaint("--datadir", str(tmp_path))
 
 
@@ -76,11 +98,11 @@ def test_folder_without_candles_is_named(tmp_path):
         ("20200101-20200201", "the data cover"),
     ],
 )
-def test_bad_timerange_says_what_would_do(simulated, timerange, message):  # noqa: F811
+def test_bad_timerange_says_what_would_do(complaint, simulated, timerange, message):  # noqa: F811
     assert message in complaint("--datadir", str(simulated), "--timerange", timerange)
 
 
-def test_unknown_profile_lists_the_known():
+def test_unknown_profile_lists_the_known(complaint):
     assert "expected one of conservative, classic" in complaint("--profile", "brave")
 
 
@@ -89,7 +111,7 @@ def damaged(simulated, tmp_path):  # noqa: F811
     return shutil.copytree(simulated, tmp_path / "market")
 
 
-def test_missing_pair_file_is_named(damaged):
+def test_missing_pair_file_is_named(complaint, damaged):
     native_path(damaged, "BTC/USDT:USDT", "1h", "funding_rate").unlink()
     line = complaint(
         "--datadir", str(damaged), "--timerange", TIMERANGE, "--pairs", "BTC/USDT:USDT"
@@ -97,7 +119,7 @@ def test_missing_pair_file_is_named(damaged):
     assert "BTC_USDT_USDT-1h-funding_rate.feather does not exist" in line
 
 
-def test_corrupt_file_is_named_and_left_alone(damaged):
+def test_corrupt_file_is_named_and_left_alone(complaint, damaged):
     path = native_path(damaged, "BTC/USDT:USDT", "4h")
     path.write_bytes(path.read_bytes()[:1000])
     line = complaint(

@@ -1,13 +1,11 @@
 """The real Freqtrade reads what we write; listing data needs no exchange."""
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 
 from replay.simulator import Market, write_market
+from tests.engine.warm import run_warm
 
 
 @pytest.mark.freqtrade
@@ -17,20 +15,13 @@ def test_freqtrade_lists_every_native_file(small: Market, tmp_path):
     write_market(small, datadir)
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"exchange": {"name": "binance"}, "stake_currency": "USDT"}))
-    command = [sys.executable, "-m", "freqtrade", "list-data", "--show-timerange", "--no-color"]
-    where = ["--datadir", datadir, "--userdir", userdir, "-c", config]
+    command = ["list-data", "--show-timerange", "--no-color"]
+    where = [f"--datadir={datadir}", f"--userdir={userdir}", f"--config={config}"]
 
     def listed(*mode: str) -> str:
-        done = subprocess.run(
-            [*command, *where, *mode],
-            env={**os.environ, "COLUMNS": "200"},  # a narrow table abbreviates pair names
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout + done.stderr
+        done = run_warm([*command, *where, *mode], cwd=tmp_path, timeout=120)
+        assert done.returncode == 0, done.log
+        return done.output + done.log
 
     perpetual = listed("--trading-mode", "futures")
     for pair in small.pairs:
