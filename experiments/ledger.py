@@ -1,17 +1,16 @@
 """How often anybody tried and looked: an append-only file of JSON lines.
 
 The best of many tries looks good by luck. How many there were is known only if each is written
-down when it is made, so lines are only ever added, by one process at a time.
+down when it is made, so lines are only ever added, and each vouches for those before it (`chain`).
 """
 
 import hashlib
-import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from experiments.chain import Chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +27,11 @@ class Ledger:
     """The file at `path`; it need not exist yet."""
 
     path: Path
+
+    @property
+    def chain(self) -> Chain:
+        """Return the file as a chain, which can be verified."""
+        return Chain(self.path)
 
     def tried(
         self,
@@ -46,55 +50,28 @@ class Ledger:
         changes : mapping
             Settings that differ from the pack's defaults, by section.
         """
-        if any(line.get("key") == key for line in self._lines("tried")):
-            return
-        text = ",".join(f"{value:.6f}" for value in curve)
-        result = hashlib.sha256(text.encode()).hexdigest()[:16]
-        self._append(
-            {"what": "tried", "key": key, "variant": variant, "period": period}
-            | {"changes": changes, "result": result}
-        )
+        entry = {"what": "tried", "key": key, "variant": variant, "period": period}
+        result = digest_of(curve, decimals=6)
+        self.chain.append([{**entry, "changes": changes, "result": result}], once="key")
 
     def looked(self, period: str, variants: int) -> None:
         """Note that somebody is about to see the results of a reserved period."""
-        self._append({"what": "looked", "period": period, "variants": variants})
+        self.chain.append([{"what": "looked", "period": period, "variants": variants}])
 
-    def tries(self, period: str) -> Tries:
-        """Count what was noted; a line that cannot be read counts as a backtest of any period."""
-        lines = [line for line in self._lines() if line.get("period", period) == period]
+    def tries(self, period: str | None = None) -> Tries:
+        """Count what was noted of `period`, of all of them when it is None.
+
+        A line that cannot be read counts as a backtest of any period.
+        """
+        lines = self.chain.entries()
+        if period is not None:
+            lines = [line for line in lines if line.get("period", period) == period]
         tried = [line for line in lines if line.get("what") != "looked"]
         results = {str(line.get("result", number)) for number, line in enumerate(tried)}
         return Tries(len(tried), len(results), len(lines) - len(tried))
 
-    def _lines(self, what: str | None = None) -> list[dict[str, Any]]:
-        try:
-            text = self.path.read_text(encoding="utf-8", errors="replace")
-        except FileNotFoundError:
-            return []
-        lines = [_parsed(line) for line in text.splitlines() if line.strip()]
-        return [line for line in lines if what in {None, line.get("what")}]
 
-    def _append(self, entry: Mapping[str, Any]) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        stamped = {"at": datetime.now(tz=UTC).isoformat(timespec="seconds"), **entry}
-        with self.path.open("a+b") as file:
-            file.seek(0, os.SEEK_END)
-            # A line that a crash cut short must not swallow this one
-            torn = file.tell() > 0 and _last_byte(self.path) != b"\n"
-            file.write((b"\n" if torn else b"") + json.dumps(stamped).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-
-
-def _parsed(line: str) -> dict[str, Any]:
-    try:
-        content = json.loads(line)
-    except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _last_byte(path: Path) -> bytes:
-    with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1)
+def digest_of(values: Sequence[float], *, decimals: int) -> str:
+    """Return a short hash of numbers, equal where they are equal to so many decimals."""
+    text = ",".join(f"{value:.{decimals}f}" for value in values)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
