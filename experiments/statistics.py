@@ -1,35 +1,24 @@
 """How far a Sharpe ratio, a profit and a difference of two of them carry.
 
-Daily returns are redrawn in blocks of random length, which keeps what neighboring days have in
-common: positions last longer than a day, and quiet days follow quiet days. Two variants are redrawn
-on the same days, so that what the market did to both cancels out.
-
-References
-----------
-Politis, D. N. and Romano, J. P. (1994). The stationary bootstrap. *JASA* 89.
-Politis, D. N. and White, H. (2004), corrected by Patton, Politis and White (2009). Automatic
-block-length selection for the dependent bootstrap. *Econometric Reviews* 23 and 28.
-Hansen, P. R. (2005). A test for superior predictive ability. *JBES* 23.
-Bailey, D. H. and López de Prado, M. (2014). The deflated Sharpe ratio. *JPM* 40.
+Daily returns are redrawn in blocks, as `regimekit.evaluation.resampling` says. Two variants are
+redrawn on the same days, so that what the market did to both cancels out.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from arch.bootstrap import SPA, StationaryBootstrap, optimal_block_length
 from numpy.typing import NDArray
-from scipy.stats import norm
 
+from regimekit.evaluation.reality import superior_ability
+from regimekit.evaluation.resampling import LEAST_DAYS, SEED, block_length, redrawn_days
+from regimekit.evaluation.sharpe import expected_best_sharpe, sharpe_ratios
 from regimekit.reports.stats import CONFIDENCE, Interval
 
 DAYS_A_YEAR = 365  # crypto trades on weekends
 RESAMPLES = 2_000
-LEAST_DAYS = 20  # fewer say nothing about their own spread
 LEAST_APART = 10  # days on which two variants differ, below which their difference is anecdote
-SEED = 1
 
 Array = NDArray[np.float64]
 
@@ -90,39 +79,7 @@ def sharpe_ratio(returns: Array) -> Array:
     ----------
     returns : array, shape (..., n_days)
     """
-    spread = returns.std(axis=-1, ddof=1)
-    moves = spread > 1e-12
-    ratio = np.divide(returns.mean(axis=-1), spread, out=np.zeros_like(spread), where=moves)
-    return np.asarray(ratio * np.sqrt(DAYS_A_YEAR))
-
-
-def block_length(*series: Array) -> int:
-    """Return the mean length of blocks, in whole days, that suits all of `series`.
-
-    A Sharpe ratio depends on the mean and on the spread, so both the returns and their squares
-    are asked, and the longest answer is taken.
-    """
-    longest = 1
-    for values in series:
-        for part in (values, values**2):
-            if np.ptp(part) > 0:
-                wanted = float(optimal_block_length(part)["stationary"].iloc[0])
-                longest = max(longest, math.ceil(wanted) if math.isfinite(wanted) else 1)
-    return longest
-
-
-def redrawn_days(
-    days: int, block: int, *, resamples: int = RESAMPLES, seed: int = SEED
-) -> NDArray[np.int64]:
-    """Return which day stands in each place of each resample.
-
-    Returns
-    -------
-    array, shape (resamples, days)
-        Positions 0 to ``days - 1``, in runs of `block` days on average that wrap around.
-    """
-    scheme = StationaryBootstrap(block, np.arange(days), seed=seed)
-    return np.stack([drawn[0] for drawn, _ in scheme.bootstrap(resamples)])
+    return np.asarray(sharpe_ratios(returns) * np.sqrt(DAYS_A_YEAR))
 
 
 def performance(returns: Array, *, resamples: int = RESAMPLES, seed: int = SEED) -> Performance:
@@ -166,20 +123,10 @@ def any_better(
     Hansen's test knows how many variants were compared; a small value says that the best of them
     is better than luck would make the best of as many. NaN with too little to compare.
     """
-    moving = [returns for returns in variants if np.ptp(returns - default) > 0]
-    if not moving or len(default) < LEAST_DAYS:
+    if not variants:
         return float("nan")
-    losses = -np.column_stack(moving)
-    test = SPA(
-        -default,
-        losses,
-        block_size=block_length(*(returns - default for returns in moving)),
-        reps=resamples,
-        bootstrap="stationary",
-        seed=seed,
-    )
-    test.compute()
-    return float(test.pvalues["consistent"])
+    columns = np.column_stack(variants)
+    return superior_ability(default, columns, resamples=resamples, seed=seed).consistent
 
 
 def best_by_luck(tries: int, days: int) -> float:
@@ -187,11 +134,8 @@ def best_by_luck(tries: int, days: int) -> float:
 
     For independent ones over `days` days; related variants reach less.
     """
-    if tries < 2 or days < 2:
-        return 0.0
-    gamma = float(np.euler_gamma)
-    highest = (1 - gamma) * norm.ppf(1 - 1 / tries) + gamma * norm.ppf(1 - 1 / (tries * np.e))
-    return float(highest * np.sqrt(DAYS_A_YEAR / days))
+    spread = np.sqrt(DAYS_A_YEAR / days) if days > 1 else 0.0
+    return expected_best_sharpe(tries, float(spread))
 
 
 def _middle(values: Array) -> Interval:

@@ -4,7 +4,6 @@ The defaults are the `conservative` profile. ``config/profiles/*.json`` overlay 
 config key ``regimekit``; a hyperopted strategy parameter of the same name overrides both.
 """
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -17,7 +16,7 @@ from regimekit.settings.journal import JournalSettings
 from regimekit.settings.live import LiveSettings
 from regimekit.settings.market import IndicatorSettings, InputSettings, RegimeSettings
 from regimekit.settings.risk import RiskSettings
-from regimekit.settings.section import Section, SettingsError
+from regimekit.settings.section import Section, SettingsError, reject_unknown
 from regimekit.settings.signals import BreakoutSettings, MeanReversionSettings, MomentumSettings
 from regimekit.settings.squeeze import SqueezeSettings
 from regimekit.settings.watch import WatchSettings
@@ -105,7 +104,7 @@ def settings_from(config: Mapping[str, Any]) -> Settings:
     """
     if not isinstance(config, Mapping):
         raise SettingsError(f"regimekit is {config!r}, expected an object with settings")
-    _reject_unknown("regimekit", config, {"profile", "trade_history", *SECTIONS})
+    reject_unknown("regimekit", config, {"profile", "trade_history", *SECTIONS})
     profile = config.get("profile", "conservative")
     if profile not in PROFILES:
         raise SettingsError(
@@ -120,14 +119,6 @@ def settings_from(config: Mapping[str, Any]) -> Settings:
         values = config.get(name, {})
         if not isinstance(values, Mapping):
             raise SettingsError(f"regimekit.{name} is {values!r}, expected an object with settings")
-        _reject_unknown(f"regimekit.{name}", values, {item.name for item in fields(section)})  # type: ignore[arg-type]
+        reject_unknown(f"regimekit.{name}", values, {item.name for item in fields(section)})  # type: ignore[arg-type]
         sections[name] = section(**values)
     return Settings(profile=profile, trade_history=trade_history, **sections)
-
-
-def _reject_unknown(path: str, given: Mapping[str, Any], known: set[str]) -> None:
-    for key in given:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(known))}"
-            raise SettingsError(f"{path}.{key} is not a setting; {hint}")

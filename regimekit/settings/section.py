@@ -1,6 +1,8 @@
 """A settings section: a frozen dataclass whose every value has a range and a meaning."""
 
+import difflib
 import math
+from collections.abc import Mapping
 from dataclasses import field, fields
 from typing import Any, ClassVar, get_type_hints
 
@@ -20,17 +22,18 @@ def setting(
 class Section:
     """Base of the settings dataclasses: checks each value against its declared range.
 
-    `key` is the section's name below ``regimekit`` in the configuration.
+    `key` is the section's name in the configuration, below `parent` where there is one.
     """
 
     __slots__ = ()
     key: ClassVar[str]
+    parent: ClassVar[str] = "regimekit."
 
     def __post_init__(self) -> None:
         types = get_type_hints(type(self))
         for item in fields(self):  # type: ignore[arg-type]
             _check(
-                f"regimekit.{self.key}.{item.name}",
+                f"{self.parent}{self.key}.{item.name}",
                 item,
                 types[item.name],
                 getattr(self, item.name),
@@ -41,9 +44,18 @@ class Section:
         least, most = getattr(self, low), getattr(self, high)
         if least > most:
             raise SettingsError(
-                f"regimekit.{self.key}.{low} is {least:g}, above {high} with {most:g}; "
+                f"{self.parent}{self.key}.{low} is {least:g}, above {high} with {most:g}; "
                 f"lower {low} or raise {high}"
             )
+
+
+def reject_unknown(path: str, given: Mapping[str, Any], known: set[str]) -> None:
+    """Raise SettingsError for the first key of `given` that is not `known`."""
+    for key in given:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(known))}"
+            raise SettingsError(f"{path}.{key} is not a setting; {hint}")
 
 
 def _check(name: str, item: Any, kind: type, value: Any) -> None:

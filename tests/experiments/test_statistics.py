@@ -10,11 +10,9 @@ from experiments.statistics import (
     DAYS_A_YEAR,
     any_better,
     best_by_luck,
-    block_length,
     daily_returns,
     difference,
     performance,
-    redrawn_days,
     sharpe_ratio,
 )
 
@@ -26,14 +24,6 @@ def noise(days, seed, *, sharpe=0.0):
     return 0.01 * (
         np.random.default_rng(seed).standard_normal(days) + sharpe / np.sqrt(DAYS_A_YEAR)
     )
-
-
-def autoregressive(days, seed, *, keeps=0.5):
-    shocks = np.random.default_rng(seed).standard_normal(days + 200)
-    values = np.zeros_like(shocks)
-    for day in range(1, len(shocks)):
-        values[day] = keeps * values[day - 1] + shocks[day]
-    return values[200:]
 
 
 @given(wallets)
@@ -65,51 +55,6 @@ def test_sharpe_ignores_scale_and_mirrors_with_the_sign(seed, scale):
     returns = noise(60, seed, sharpe=2)
     assert sharpe_ratio(scale * returns) == pytest.approx(sharpe_ratio(returns))
     assert sharpe_ratio(-returns) == pytest.approx(-sharpe_ratio(returns))
-
-
-def test_blocks_have_the_length_that_was_asked_for():
-    places = redrawn_days(500, 5, resamples=400)
-    assert places.shape == (400, 500)
-    assert places.min() == 0
-    assert places.max() == 499
-    follows = (places[:, 1:] == (places[:, :-1] + 1) % 500).mean()
-    # a block ends with probability 1/5, and the next begins just there once in 500
-    assert follows == pytest.approx(0.8 + 0.2 / 500, abs=0.005)
-
-
-def test_every_day_is_drawn_equally_often():
-    counts = np.bincount(redrawn_days(50, 4, resamples=4000).ravel(), minlength=50)
-    assert counts / counts.mean() == pytest.approx(np.ones(50), abs=0.1)
-
-
-def test_what_neighbors_share_lengthens_the_blocks():
-    rough = block_length(np.random.default_rng(3).standard_normal(700))
-    assert rough < block_length(autoregressive(700, 3, keeps=0.7))
-    assert block_length(np.zeros(700)) == 1
-
-
-def test_quiet_days_that_follow_quiet_days_lengthen_the_blocks():
-    rng = np.random.default_rng(3)
-    clustered = rng.standard_normal(700) * np.exp(autoregressive(700, 4, keeps=0.9) / 3)
-    assert block_length(clustered) > 2 * block_length(rng.permutation(clustered))
-
-
-def test_longest_block_is_taken():
-    one, other = noise(400, 1), autoregressive(400, 2, keeps=0.8)
-    assert block_length(one, other) == max(block_length(one), block_length(other))
-
-
-def test_spread_of_an_autoregressive_mean_is_found():
-    keeps, days = 0.5, 700
-    true = np.sqrt((1 / (1 - keeps**2)) * (1 + keeps) / (1 - keeps) / days)
-    found, naive = [], []
-    for seed in range(20):
-        values = autoregressive(days, seed, keeps=keeps)
-        for spreads, block in ((found, block_length(values)), (naive, 1)):
-            places = redrawn_days(days, block, resamples=300, seed=seed)
-            spreads.append(values[places].mean(axis=1).std())
-    assert np.mean(found) / true == pytest.approx(0.95, abs=0.12)
-    assert np.mean(naive) / true < 0.65  # what single days would claim
 
 
 def test_sharpe_interval_covers_the_truth_as_often_as_it_says():
