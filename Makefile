@@ -10,6 +10,7 @@ TIMERANGE ?=
 PROFILE   ?=
 DEMO_ARGS ?=
 ABLATE_ARGS ?=
+WALK_ARGS ?=
 REHEARSE_ARGS ?=
 SOAK_ARGS ?=
 DOCTOR_ARGS ?=
@@ -24,7 +25,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
-.PHONY: help venv demo ablate rehearse verify soak doctor env telegram
+.PHONY: help venv demo ablate walk rehearse verify soak doctor env telegram
 .PHONY: test lint bench serve serve-live ui profiles lock clean
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +38,10 @@ demo: $(VENV)/.installed ## Backtest RegimeRouter and write an HTML report [DATA
 
 ablate: $(VENV)/.installed ## Compare the strategy without each of its parts [ABLATE_ARGS=]
 	$(BIN)/python scripts/ablate.py $(ABLATE_ARGS)
+
+walk: $(VENV)/.installed ## Tune on the past, trade what comes after, and say what it is worth [DATADIR= TIMERANGE= WALK_ARGS=]
+	$(BIN)/python scripts/walk_forward.py $(if $(DATADIR),--datadir "$(DATADIR)") \
+	  $(if $(TIMERANGE),--timerange $(TIMERANGE)) $(WALK_ARGS)
 
 rehearse: $(VENV)/.installed ## Trade a past day in dry-run under a fast clock, compare with a backtest [REHEARSE_ARGS=]
 	$(BIN)/python scripts/rehearse.py $(if $(DATADIR),--datadir "$(DATADIR)") $(REHEARSE_ARGS)

@@ -18,6 +18,7 @@ import data
 import live
 import loop
 import populate
+import walk
 import year
 from figures import Figure, as_table, write_json
 from market import prepare
@@ -27,6 +28,7 @@ from rich.status import Status
 
 from providers.errors import ProviderError
 from replay.client import ReplayError, running
+from tuning.model import TuningError
 
 BENCHMARKS: dict[str, Callable[[Bench], list[Figure]]] = {
     "loop": loop.measure,
@@ -34,6 +36,7 @@ BENCHMARKS: dict[str, Callable[[Bench], list[Figure]]] = {
     "live": live.measure,
     "data": data.measure,
     "year": year.measure,
+    "walk": walk.measure,
 }
 BUILD = ROOT / "build" / "bench"
 
@@ -48,7 +51,7 @@ def main() -> int:
         Console(width=None if sys.stdout.isatty() else 140).print(as_table(figures, facts))
         if arguments.json:
             write_json(figures, facts, arguments.json)
-    except (BenchmarkError, ProviderError, ReplayError, OSError) as error:
+    except (BenchmarkError, ProviderError, ReplayError, TuningError, OSError) as error:
         progress.print(f"bench: {error}", markup=False)
         return 2
     return int(arguments.check and any(figure.met is False for figure in figures))

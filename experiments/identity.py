@@ -45,10 +45,14 @@ def data_fingerprint(datadir: Path) -> str:
     return _digest_files(datadir, set(datadir.rglob("*.feather")))
 
 
+def engines() -> dict[str, str]:
+    """Return the versions of what computes a result."""
+    return {name: version(name) for name in ("freqtrade", "numpy", "pandas", "ta-lib")}
+
+
 def key_of(parts: Mapping[str, Any]) -> str:
     """Return a short hash of `parts` and of the versions of what computes with them."""
-    engines = {name: version(name) for name in ("freqtrade", "numpy", "pandas", "ta-lib")}
-    text = json.dumps({**parts, "engines": engines}, sort_keys=True, allow_nan=False)
+    text = json.dumps({**parts, "engines": engines()}, sort_keys=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 

@@ -5,6 +5,7 @@ Equal jobs have equal results, so each is kept under a hash of all that it depen
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from typing import Any
 
 from experiments.identity import key_of
@@ -59,7 +60,7 @@ class Search:
     @property
     def key(self) -> str:
         """Return what the result is kept under."""
-        return key_of({"search": asdict(self)})
+        return key_of({"search": asdict(self), "optuna": version("optuna")})
 
 
 @dataclass(frozen=True, slots=True)

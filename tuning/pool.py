@@ -40,3 +40,21 @@ class Pool(Protocol):
 
     def wait(self, seconds: float) -> list[Finished | Advance]:
         """Return what has happened, after `seconds` at the latest; nothing is told twice."""
+
+
+class Idle:
+    """A pool for a walk of which everything is kept."""
+
+    @property
+    def workers(self) -> int:
+        """Return 0."""
+        return 0
+
+    def submit(self, job: Job) -> None:
+        """Refuse a job, which nobody would do."""
+        raise LookupError(f"there is nobody to do job {job.key}")
+
+    def wait(self, seconds: float) -> list[Finished | Advance]:
+        """Return that nothing has happened."""
+        del seconds
+        return []

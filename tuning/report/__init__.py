@@ -1,0 +1,1 @@
+"""A weighed walk as tables, figures, a page and plain JSON; every form shows the same sheets."""
