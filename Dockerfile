@@ -26,6 +26,7 @@ COPY --chown=1000:1000 replay ./replay
 COPY --chown=1000:1000 experiments ./experiments
 COPY --chown=1000:1000 rehearsal ./rehearsal
 COPY --chown=1000:1000 doctor ./doctor
+COPY --chown=1000:1000 tuning ./tuning
 RUN python -m hatchling build -t wheel -d /tmp/wheels
 
 FROM freqtradeorg/freqtrade:2026.9${FREQTRADE_DIGEST} AS installed
@@ -37,6 +38,7 @@ RUN --mount=type=bind,from=build,source=/tmp/wheels,target=/tmp/wheels \
 # Owned by root: the bot reads what decides, and cannot write it even where the disk would let it.
 COPY --chown=0:0 scripts /pack/scripts
 COPY --chown=0:0 config /pack/config
+COPY --chown=0:0 hyperopts /pack/hyperopts
 COPY --chown=0:0 user_data/config.json /pack/user_data/config.json
 COPY --chown=0:0 user_data/strategies /pack/user_data/strategies
 # A strategy or recorder that cannot even be loaded here is no image.

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 OURS = {
-    *("regimekit", "providers", "replay", "experiments", "rehearsal", "doctor"),
+    *("regimekit", "providers", "replay", "experiments", "rehearsal", "doctor", "tuning"),
     *("scripts", "hyperopts", "benchmarks", "tests"),
 }
 
@@ -62,13 +62,17 @@ LAYERS = {  # the longest matching path counts
     "experiments": Layer(("experiments", "providers", "regimekit", "replay"), freqtrade=False),
     # What the pack is compared with owes it nothing.
     "experiments/strategies": Layer((), freqtrade=True),
+    "tuning": Layer(("tuning", "experiments", "providers", "regimekit", "replay"), freqtrade=False),
     "rehearsal": Layer(("rehearsal", "providers", "regimekit", "replay"), freqtrade=False),
     # It looks at a configuration as Freqtrade merges it, and at exchanges as Freqtrade sees them.
     "doctor": Layer(("doctor", "providers", "regimekit"), freqtrade=True),
     "user_data/strategies": Layer(("regimekit",), freqtrade=True),
     "hyperopts": Layer(("regimekit", "hyperopts"), freqtrade=True),
     "scripts": Layer(
-        ("scripts", "providers", "regimekit", "replay", "experiments", "rehearsal", "doctor"),
+        (
+            *("scripts", "providers", "regimekit", "replay", "experiments", "rehearsal"),
+            *("doctor", "tuning"),
+        ),
         freqtrade=True,
     ),
 }

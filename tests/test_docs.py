@@ -25,7 +25,7 @@ STRATEGY = (ROOT / "docs" / "strategy.md").read_text()
 CLASSIC = settings_from(profile("classic"))
 PAGES = (
     "README.md",
-    *(f"docs/{name}.md" for name in ("strategy", "architecture", "operations", "rehearsal")),
+    *(f"docs/{name}.md" for name in ("strategy", "architecture", "operations", "rehearsal", "tuning")),
 )
 NOTHING = "\u2013"
 
