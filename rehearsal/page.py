@@ -6,19 +6,18 @@ from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
 
 from providers.storage.store import replace_file
 from regimekit.reports.figures import style
+from regimekit.reports.shell import page, plot
 from regimekit.reports.text import count, safe
-from regimekit.reports.theme import BLUE, GRAY, ORANGE, SCRIPT, STYLE, VERMILION
+from regimekit.reports.theme import BLUE, GRAY, ORANGE, VERMILION
 from rehearsal.causes import EVIDENCE, Cause
 from rehearsal.findings import Kind
 from rehearsal.parity import Difference, Parity
 from rehearsal.tables import WORDS, cells
 
 SIMULATED = "Simulated market: whether both sides agree means something, what they earned does not."
-PLOT_OPTIONS = {"displayModeBar": False, "responsive": True}
 MOST_POINTS = 3_000  # of a price line; more only slow the page down
 HEADS = ("Candle, UTC", "Pair", "Kind", "What", "Live", "Backtest", "Cause", "Evidence")
 NUMBERS = ("Values", "Equal", "Explained", "Unexplained")
@@ -58,19 +57,13 @@ def build_page(parity: Parity) -> str:
         "All differences": _listed(parity.differences, "There are none."),
         "Tolerances": _tolerances(parity),
     }
-    links = "".join(f'<li><a href="#{_anchor(name)}">{safe(name)}</a></li>' for name in sections)
-    body = "".join(
-        f'<section id="{_anchor(name)}"><h2>{safe(name)}</h2>{content}</section>'
-        for name, content in sections.items()
-    )
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{safe(title)}</title>\n<style>{STYLE}{OWN_STYLE}</style>\n"
-        f"<script>{get_plotlyjs()}</script>\n</head>\n<body>\n{_header(parity)}"
-        f"<nav aria-label='Sections'><ul>{links}</ul></nav>\n<main>{body}</main>\n"
-        "<footer>Times are UTC. A cause is given only where its evidence was found; everything "
-        f"else is unexplained.</footer>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"
+    return page(
+        title,
+        header=_header(parity),
+        sections=sections,
+        footer="Times are UTC. A cause is given only where its evidence was found; everything "
+        "else is unexplained.",
+        style=OWN_STYLE,
     )
 
 
@@ -257,15 +250,12 @@ def _chart(parity: Parity, pair: str) -> str:
         figure.add_vrect(x0=left, x1=right, fillcolor=GRAY, opacity=0.25, line_width=0)
     style(figure, height=320)
     identifier = "plot-" + pair.replace("/", "-").replace(":", "-")
-    plot = figure.to_html(
-        full_html=False, include_plotlyjs=False, div_id=identifier, config=PLOT_OPTIONS
-    )
     dashed = " Dashed lines: something about the trade is unexplained." if marked else ""
     gray = " Gray: the bot could not act." if parity.down else ""
     return (
-        f"<h3>{safe(pair)}</h3><figure>{plot}<figcaption>From entry to exit: the bot's trades as "
-        "solid lines with circles, the backtest's dotted with crosses. Prices in the quote "
-        f"currency, times UTC.{dashed}{gray}</figcaption></figure>"
+        f"<h3>{safe(pair)}</h3><figure>{plot(figure, identifier)}<figcaption>From entry to exit: "
+        "the bot's trades as solid lines with circles, the backtest's dotted with crosses. Prices "
+        f"in the quote currency, times UTC.{dashed}{gray}</figcaption></figure>"
     )
 
 
@@ -310,7 +300,3 @@ def _table(
         f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
-
-
-def _anchor(title: str) -> str:
-    return title.lower().replace(" ", "-")

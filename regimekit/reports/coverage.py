@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from regimekit.reports.figures import stamps, style
-from regimekit.reports.page import PLOT_OPTIONS
+from regimekit.reports.shell import plot
 from regimekit.reports.text import UNKNOWN, count, safe
 from regimekit.reports.theme import GREEN, ORANGE, SCRIPT, STYLE, VERMILION
 
@@ -102,11 +102,7 @@ def _chart(lanes: Sequence[Lane], number: int, start: pd.Timestamp, now: pd.Time
     figure.update_yaxes(
         type="category", categoryorder="array", categoryarray=names[::-1], automargin=True
     )
-    identifier = f"plot-{number}"
-    plot = figure.to_html(
-        full_html=False, include_plotlyjs=False, div_id=identifier, config=PLOT_OPTIONS
-    )
-    return f"<figure>{plot}</figure>"
+    return f"<figure>{plot(figure, f'plot-{number}')}</figure>"
 
 
 def _draw(figure: go.Figure, name: str, lane: Lane, whole: pd.Timedelta, now: pd.Timestamp) -> None:

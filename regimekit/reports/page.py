@@ -1,8 +1,5 @@
 """The report as one HTML file that needs nothing else: style, script and plotly are inside."""
 
-import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
-
 from regimekit.reports.chart import LONGEST, candle_figure, chart_pair
 from regimekit.reports.evidence import (
     concentration_section,
@@ -18,6 +15,7 @@ from regimekit.reports.figures import (
 from regimekit.reports.header import header
 from regimekit.reports.pivot import pivot_section
 from regimekit.reports.reliability import reliability_figure
+from regimekit.reports.shell import captioned, page
 from regimekit.reports.study import Study
 from regimekit.reports.tables import (
     basis_line,
@@ -31,11 +29,8 @@ from regimekit.reports.tables import (
     settings_table,
 )
 from regimekit.reports.text import count, day, number, percent, safe
-from regimekit.reports.theme import SCRIPT, STYLE
 
 NOT_MEASURED = "No trade could be measured in R."
-
-PLOT_OPTIONS = {"displayModeBar": False, "responsive": True}
 
 
 def build_report(study: Study, *, pair: str | None = None) -> str:
@@ -67,21 +62,12 @@ def build_report(study: Study, *, pair: str | None = None) -> str:
         "Data of the filters": inputs_section(study),
         "Settings": settings_table(study),
     }
-    links = "".join(f'<li><a href="#{_anchor(title)}">{safe(title)}</a></li>' for title in sections)
-    body = "".join(
-        f'<section id="{_anchor(title)}"><h2>{safe(title)}</h2>{content}</section>'
-        for title, content in sections.items()
-    )
-    title = f"{run.strategy}, {day(run.start)} to {day(run.end)}"
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{safe(title)}</title>\n<style>{STYLE}</style>\n"
-        f"<script>{get_plotlyjs()}</script>\n</head>\n<body>\n"
-        f"{header(study)}<nav aria-label='Sections'><ul>{links}</ul></nav>\n<main>{body}</main>\n"
-        "<footer>Times are UTC. One R is the distance from the entry to the initial stop. A "
-        "backtest fills orders at prices a live bot may not get.</footer>\n"
-        f"<script>{SCRIPT}</script>\n</body>\n</html>\n"
+    return page(
+        f"{run.strategy}, {day(run.start)} to {day(run.end)}",
+        header=header(study),
+        sections=sections,
+        footer="Times are UTC. One R is the distance from the entry to the initial stop. A "
+        "backtest fills orders at prices a live bot may not get.",
     )
 
 
@@ -96,7 +82,7 @@ def _equity(study: Study) -> str:
         change = float(study.benchmark.iloc[-1]) / study.run.starting_balance - 1
         benchmark = study.benchmark_name[0].upper() + study.benchmark_name[1:]
         held = f" {benchmark}, over the same time: {percent(change, 2, signed=True)}."
-    return basis_line(study) + _figure(equity_figure(study), "plot-equity", marked + held)
+    return basis_line(study) + captioned(equity_figure(study), "plot-equity", marked + held)
 
 
 def _results(study: Study) -> str:
@@ -113,7 +99,7 @@ def _results(study: Study) -> str:
         f"Result after fees and funding over what the initial stop would have lost, "
         f"{study.total.r_known:,} of {count(study.total.trades, 'trade')}.{span}"
     )
-    return basis_line(study) + _figure(r_histogram(study), "plot-results", caption)
+    return basis_line(study) + captioned(r_histogram(study), "plot-results", caption)
 
 
 def _excursions(study: Study) -> str:
@@ -123,7 +109,7 @@ def _excursions(study: Study) -> str:
         "Freqtrade's extremes contain the whole candles of entry and exit, so a stopped trade can "
         "show more than 1 R against it. Prices before costs."
     )
-    return _figure(excursion_figure(study), "plot-excursions", caption)
+    return captioned(excursion_figure(study), "plot-excursions", caption)
 
 
 def _confidence(study: Study) -> str:
@@ -134,7 +120,7 @@ def _confidence(study: Study) -> str:
         "that turned out well; bars are 95 % Wilson intervals. A curve that rises means that "
         "confidence ranks signals; on the dotted line it would be a probability."
     )
-    return confidence_section(study) + _figure(
+    return confidence_section(study) + captioned(
         reliability_figure(study), "plot-confidence", caption
     )
 
@@ -154,19 +140,4 @@ def _candles(study: Study, pair: str | None) -> str:
         f"can be switched on in the legend; drag to move, choose the span above.{limit}"
     )
     title = f'<p class="basis">{safe(pair)} \u00b7 {count(own, "trade")}</p>'
-    return title + _figure(candle_figure(study, pair), "plot-candles", caption)
-
-
-def _figure(figure: go.Figure, identifier: str, caption: str) -> str:
-    # plotly escapes <, > and / in its JSON, so no text can end the script element.
-    plot = figure.to_html(
-        full_html=False, include_plotlyjs=False, div_id=identifier, config=PLOT_OPTIONS
-    )
-    return (
-        f'<figure aria-describedby="{identifier}-caption">{plot}'
-        f'<figcaption id="{identifier}-caption">{safe(caption)}</figcaption></figure>'
-    )
-
-
-def _anchor(title: str) -> str:
-    return title.lower().replace(",", "").replace(" ", "-")
+    return title + captioned(candle_figure(study, pair), "plot-candles", caption)

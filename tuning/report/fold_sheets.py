@@ -4,10 +4,11 @@ import math
 
 import pandas as pd
 
-from regimekit.reports.text import UNKNOWN, number, percent
+from experiments.statistics import DAYS_A_YEAR
+from regimekit.reports.text import UNKNOWN, count, number, percent
 from tuning.report.sheet import Sheet, days_words, p_value
 from tuning.weighing.choices import flat
-from tuning.weighing.degradation import FoldEvidence
+from tuning.weighing.degradation import BLOCK_PER_HOLDING, LEAST_BLOCK_DAYS, FoldEvidence
 from tuning.weighing.evidence import Evidence
 from tuning.weighing.stitch import growth
 
@@ -22,6 +23,7 @@ def folds_sheet(evidence: Evidence, *, judged: bool) -> Sheet:
         "Sharpe ratios a year and profits from closed trades alone, in sample and out of sample "
         "alike; profit, drawdown and trades are out of sample. p: of the training, that no epoch "
         "earned more than doing nothing (Hansen's test), small where the best is not mere luck."
+        f"{_scatter(evidence)}{_blocks(evidence) if judged else ''}"
     )
     return Sheet("In sample and out of sample", heads, rows, caption, words=(1, 2))
 
@@ -75,6 +77,30 @@ def _fold_row(fold: FoldEvidence, *, judged: bool) -> tuple[str, ...]:
         f"{fold.trades:,}",
         percent(fold.pbo, 0) if judged else UNKNOWN,
         p_value(fold.reality.superior.consistent) if judged else UNKNOWN,
+    )
+
+
+def _scatter(evidence: Evidence) -> str:
+    """Return how little the Sharpe ratio of one fold says."""
+    lengths = [sum((test.end - test.start).days for test in it.tests) for it in evidence.folds]
+    if not lengths:
+        return ""
+    error = number(math.sqrt(DAYS_A_YEAR / min(lengths)), 1)
+    return (
+        f" A Sharpe ratio over {count(min(lengths), 'day')} has a standard error of about {error}, "
+        "so single rows say little."
+    )
+
+
+def _blocks(evidence: Evidence) -> str:
+    """Return what PBO's cuts of the training were made by."""
+    held = [it.held for it in evidence.folds if it.held > 0]
+    if not held:
+        return ""
+    mean = number(sum(held) / len(held), 1)
+    return (
+        f" PBO: in blocks of at least {LEAST_BLOCK_DAYS} days, {BLOCK_PER_HOLDING} times as long "
+        f"as trades of the tests were open, which was {mean} days on average."
     )
 
 

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
 
 from providers.storage.store import replace_file
+from regimekit.reports.shell import captioned, page
 from regimekit.reports.text import count, number, percent, safe
-from regimekit.reports.theme import SCRIPT, STYLE
 from tuning.model import Walk
 from tuning.report.facts import facts, title
 from tuning.report.figures import degradation_figure, equity_figure, logit_figure, parameter_figure
@@ -19,8 +18,6 @@ from tuning.weighing.evidence import Evidence
 from tuning.weighing.reasons import chance
 from tuning.weighing.refusal import uncounted
 from tuning.weighing.verdict import Level, Verdict
-
-PLOT_OPTIONS = {"displayModeBar": False, "responsive": True}
 
 Draw = Callable[[Evidence], go.Figure | None]
 
@@ -101,20 +98,13 @@ def build_page(walk: Walk, evidence: Evidence, verdict: Verdict) -> str:
     }
     sections["What this cannot know"] = _limits(verdict)
     sections["How it was made"] = _facts(walk)
-    links = "".join(f'<li><a href="#{_anchor(name)}">{safe(name)}</a></li>' for name in sections)
-    body = "".join(
-        f'<section id="{_anchor(name)}"><h2>{safe(name)}</h2>{content}</section>'
-        for name, content in sections.items()
-    )
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{safe(title(walk))}</title>\n<style>{STYLE}{OWN_STYLE}</style>\n"
-        f"<script>{get_plotlyjs()}</script>\n</head>\n<body>\n{_header(walk, evidence, verdict)}"
-        f"<nav aria-label='Sections'><ul>{links}</ul></nav>\n<main>{body}</main>\n"
-        "<footer>Times are UTC. A walk-forward tells what would have become of tuning again and "
-        "again in the past; it promises nothing about what comes.</footer>\n"
-        f"<script>{SCRIPT}</script>\n</body>\n</html>\n"
+    return page(
+        title(walk),
+        header=_header(walk, evidence, verdict),
+        sections=sections,
+        footer="Times are UTC. A walk-forward tells what would have become of tuning again and "
+        "again in the past; it promises nothing about what comes.",
+        style=OWN_STYLE,
     )
 
 
@@ -173,15 +163,7 @@ def _figure(name: str, evidence: Evidence) -> str:
     figure = shown.draw(evidence) if shown else None
     if shown is None or figure is None:
         return ""
-    identifier = shown.identifier
-    # plotly escapes <, > and / in its JSON, so no text can end the script element
-    plot = figure.to_html(
-        full_html=False, include_plotlyjs=False, div_id=identifier, config=PLOT_OPTIONS
-    )
-    return (
-        f'<figure aria-describedby="{identifier}-caption">{plot}'
-        f'<figcaption id="{identifier}-caption">{safe(shown.caption)}</figcaption></figure>'
-    )
+    return captioned(figure, shown.identifier, shown.caption)
 
 
 def _table(sheet: Sheet) -> str:
@@ -220,7 +202,3 @@ def _facts(walk: Walk) -> str:
         if value
     )
     return f'<dl class="facts">{shown}</dl>'
-
-
-def _anchor(name: str) -> str:
-    return name.lower().replace(" ", "-")

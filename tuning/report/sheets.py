@@ -103,7 +103,7 @@ def luck_sheet(walk: Walk, evidence: Evidence, *, judged: bool) -> Sheet:
         ("Sharpe ratio out of sample, mean over folds", number(kept, signed=True),
          "measured in the same way"),
         ("Rank correlation of the two over folds", number(evidence.rank_correlation, signed=True),
-         "1: what promised more kept more"),
+         _by_luck(len(evidence.folds))),
     )  # fmt: skip
     missing = "; ".join(f"{name.replace('_', ' ')}: {why}" for name, why in
                         evidence.unknown.items())  # fmt: skip
@@ -132,6 +132,12 @@ def failures_sheet(walk: Walk) -> Sheet:
     """Return why folds have no result."""
     rows = tuple((f"Fold {number_}", why) for number_, why in sorted(walk.failures.items()))
     return Sheet("Failures", ("Fold", "Why it has no result"), rows, words=(1,))
+
+
+def _by_luck(folds: int) -> str:
+    """Return what a rank correlation says, and how far it scatters where it says nothing."""
+    said = "1: what promised more kept more"
+    return f"{said}; ± {number(1 / math.sqrt(folds - 1))} by luck" if folds > 1 else said
 
 
 def _marks(evidence: Evidence) -> str:
