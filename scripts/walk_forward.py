@@ -27,12 +27,13 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # a checkout need not be installed
 
 from experiments.identity import data_fingerprint  # noqa: E402
-from experiments.runs import ExperimentError, refuse_parameter_file  # noqa: E402
+from experiments.runs import ExperimentError  # noqa: E402
 from experiments.variants import base_settings  # noqa: E402
 from providers.coverage import longest_period, parse_timerange, select_pairs  # noqa: E402
 from providers.errors import ProviderError  # noqa: E402
 from providers.results import read_simulation  # noqa: E402
 from providers.storage.store import replace_file  # noqa: E402
+from regimekit.evaluation.loss_settings import loss_config_from  # noqa: E402
 from replay.client import ReplayError  # noqa: E402
 from tuning.listing import plan_line, plan_table  # noqa: E402
 from tuning.model import FoldResult, Mode, Plan, TuningError, Walk  # noqa: E402
@@ -47,10 +48,18 @@ from tuning.weighing.verdict import judge  # noqa: E402
 from tuning.work.cluster import DaskPool  # noqa: E402
 from tuning.work.outfit import Supplies  # noqa: E402
 from tuning.work.parameters import strategy_file, write_parameters  # noqa: E402
-from tuning.work.places import fingerprint_of, local_data, pack_source  # noqa: E402
+from tuning.work.places import (  # noqa: E402
+    address_of,
+    carried,
+    fingerprint_of,
+    local_data,
+    pack_source,
+)
 
 CONFIG = ROOT / "user_data" / "config.json"
 WIDE = 150  # columns that the widest table takes
+FURTHER_FILES = "add_config_files"  # in a configuration of Freqtrade
+MOST_DAYS = 36_500  # a hundred years; calendars end at some time after that
 RESULTS = ROOT / "user_data" / "tuning"
 ABLATION = ROOT / "user_data" / "ablation" / "ledger.jsonl"
 HYPEROPT = ROOT / "user_data" / "hyperopt_results"
@@ -70,7 +79,10 @@ def days(text: str) -> timedelta:
     found = re.fullmatch(r"(\d+)([dw])", text.strip())
     if not found:
         raise argparse.ArgumentTypeError(f"{text!r} is no length of time, write 180d or 26w")
-    return timedelta(days=int(found[1]) * (7 if found[2] == "w" else 1))
+    length = int(found[1]) * (7 if found[2] == "w" else 1)
+    if length > MOST_DAYS:
+        raise argparse.ArgumentTypeError(f"{text!r} is more than {MOST_DAYS:,} days")
+    return timedelta(days=length)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         walks = WalkForward(options.results)
         if options.verify_ledger:
             return _verify(walks, say)
-        if options.report:
+        if options.report is not None:
             return _report(options, walks, walks.reopen(options.report), {}, say)
         return _walk(options, walks, say)
     except (TuningError, ExperimentError, ProviderError, ReplayError, ValueError, OSError) as error:
@@ -103,7 +115,9 @@ def _walk(options: argparse.Namespace, walks: WalkForward, say: Console) -> int:
     supplies = Supplies(pack_source(ROOT), options.datadir, data="")
     # Here, too: which pairs have data is found out before anything is sent to a worker
     datadir = local_data(options.datadir, None, supplies.cache_here())
-    supplies = replace(supplies, data=data_fingerprint(datadir))
+    supplies = replace(
+        supplies, data=data_fingerprint(datadir), data_url=address_of(options.datadir)
+    )
     prepared = Prepared(
         plan=_plan(options, datadir, say),
         source=fingerprint_of(supplies.source),
@@ -113,7 +127,6 @@ def _walk(options: argparse.Namespace, walks: WalkForward, say: Console) -> int:
     if options.dry_run:
         _out().print(plan_table(prepared, walks))
         return 0
-    refuse_parameter_file()
     with _only_one(options.results):
         walks.shelf.sweep()
         say.print(plan_line(prepared, walks.outlook(prepared)), markup=False)
@@ -161,13 +174,14 @@ def _report(
         walk = _counted(options, walks, prepared, folds, missing)
         evidence = weigh(walk)
         verdict = judge(evidence, walk)
-    _out().print(terminal(walk, evidence, verdict))
+    # Files first: whoever reads the terminal may close it, as `head` does
     folder = walks.folder(prepared)
     replace_file(folder / "report.json", document(walk, evidence, verdict).encode())
     replace_file(folder / "report.md", markdown(walk, evidence, verdict).encode())
     page = options.html or folder / "report.html"
     page.parent.mkdir(parents=True, exist_ok=True)
     write_page(walk, evidence, verdict, page)
+    _out().print(terminal(walk, evidence, verdict))
     if options.export:
         _export(options.export, prepared, folds[-1], say)
     say.print(f"Report: {page}", markup=False)
@@ -185,10 +199,14 @@ def _counted(
     folds: tuple[FoldResult, ...],
     missing: Mapping[int, str],
 ) -> Walk:
-    """Note that these results are looked at, and count what was tried until now."""
+    """Note that these results are looked at, and count what was tried until now.
+
+    Without a count there is a report without a verdict; without the note there is none at all.
+    """
+    walks.looked(prepared, folds)
     trials, unknown = None, ""
     try:
-        walks.looked(prepared, folds)
+        walks.require_counted()
         trials = walks.ledger.count(
             prepared.plan.strategy,
             [test for fold in folds for test in fold.fold.tests],
@@ -223,14 +241,16 @@ def _export(path: Path, prepared: Prepared, last: FoldResult, say: Console) -> N
 
 def _verify(walks: WalkForward, say: Console) -> int:
     """Check the ledger; return 1 when somebody has changed it."""
-    wrong = walks.ledger.verify()
-    lines = f"{walks.ledger.path}: {len(walks.ledger.chain.entries()):,} lines"
+    wrong, known = walks.ledger.verify(), len(walks.ledger.chain.entries())
+    if not (wrong or known):
+        raise TuningError(f"there is no ledger {walks.ledger.path} yet; check --results")
+    lines = f"{walks.ledger.path}: {known:,} lines"
     say.print(f"{lines}, {wrong or 'unbroken'}", markup=False)
     return 1 if wrong else 0
 
 
 def _plan(options: argparse.Namespace, datadir: Path, say: Console) -> Plan:
-    strategy_file(ROOT / options.strategy_folder, options.strategy)  # or say that there is none
+    strategy_folder = _strategy_folder(options.strategy_folder, options.strategy)
     if options.mode is Mode.CPCV and not (ROOT / "hyperopts" / f"{options.loss}.py").is_file():
         raise TuningError(
             f"--loss {options.loss} does not know what cpcv holds out; take one of hyperopts/, "
@@ -238,6 +258,7 @@ def _plan(options: argparse.Namespace, datadir: Path, say: Console) -> Plan:
         )
     settings = _settings(options.settings)
     base = base_settings(settings.get("regimekit", {}))
+    loss_config_from(settings.get("loss", {}))
     span = parse_timerange(options.timerange) if options.timerange else longest_period(datadir)
     pairs, refused = select_pairs(datadir, span, tuple(options.pairs))
     for pair, reason in refused.items():
@@ -246,7 +267,7 @@ def _plan(options: argparse.Namespace, datadir: Path, say: Console) -> Plan:
         say.print(f"Left out {pair}: {reason}.", markup=False)
     return Plan(
         strategy=options.strategy,
-        strategy_folder=options.strategy_folder,
+        strategy_folder=strategy_folder,
         loss=options.loss,
         spaces=tuple(options.spaces),
         epochs=options.epochs,
@@ -266,29 +287,58 @@ def _plan(options: argparse.Namespace, datadir: Path, say: Console) -> Plan:
     )
 
 
+def _strategy_folder(named: str, strategy: str) -> str:
+    """Return the folder of a strategy that workers get, relative to the root."""
+    file = strategy_file(Path(os.path.normpath(ROOT / named)), strategy)  # or say there is none
+    if file not in carried(ROOT):
+        raise TuningError(
+            f"{file} is not part of the source that is carried to workers, and no result is kept "
+            "for what can change unseen; copy it into user_data/strategies/"
+        )
+    return file.parent.relative_to(ROOT).as_posix()
+
+
 def _inside(path: Path) -> str:
     """Return the name of a configuration file within the source that workers get."""
-    try:
-        return path.resolve().relative_to(ROOT).as_posix()
-    except ValueError:
+    file, way_out = path.resolve(), "copy it into config/ or give its values with --settings"
+    if not file.is_relative_to(ROOT):
         raise TuningError(
-            f"--config {path} lies outside {ROOT}, and workers get nothing from there; copy it "
-            "into config/ or give its values with --settings"
-        ) from None
+            f"--config {path} lies outside {ROOT}, and workers get nothing from there; {way_out}"
+        )
+    if file not in carried(ROOT):
+        raise TuningError(
+            f"--config {path} is missing, private or no configuration, so workers do not get it; "
+            f"{way_out}"
+        )
+    return file.relative_to(ROOT).as_posix()
 
 
 def _settings(text: str) -> dict[str, Any]:
     """Read ``--settings``: JSON, or the name of a file with JSON."""
-    source = text if text.lstrip().startswith("{") else Path(text).read_text(encoding="utf-8")
+    written_out = text.lstrip().startswith(("{", "["))
     try:
-        content = json.loads(source)
+        source = text if written_out else Path(text).read_text(encoding="utf-8")
+        content = json.loads(source, parse_constant=_no_number)
+    except OSError as error:
+        raise TuningError(
+            f"--settings {text!r} cannot be read ({error.strerror}); give JSON or a file with it"
+        ) from None
     except ValueError as error:
         raise TuningError(
             f"--settings is not JSON ({error}); write it as '{{\"max_open_trades\": 4}}'"
         ) from None
     if not isinstance(content, dict):
         raise TuningError(f"--settings is {content!r}, expected configuration by name")
+    if FURTHER_FILES in content:
+        raise TuningError(
+            f"--settings has {FURTHER_FILES}, whose files may change unseen; name them with "
+            "--config instead"
+        )
     return content
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number that JSON has")
 
 
 @contextmanager
@@ -326,7 +376,10 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     what.add_argument(
         "--epochs", type=_natural, default=100, metavar="N", help="trials per fold (%(default)s)"
     )
-    what.add_argument("--seed", type=_natural, default=1, metavar="N", help="of the sampler (1)")
+    what.add_argument(
+        "--seed", type=_natural, default=1, metavar="N",
+        help="of the sampler; fold n uses seed + n (%(default)s)",
+    )  # fmt: skip
     what.add_argument(
         "--config", type=Path, action="append", metavar="FILE",
         help="configuration within the repository, repeatable (default user_data/config.json)",
@@ -409,6 +462,8 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.also_tried < 0:
         parser.error(f"--also-tried is {options.also_tried}, expected 0 or more")
+    if options.export and options.export.suffix != ".json":
+        parser.error(f"--export is {options.export}, expected a name that ends in .json")
     if options.fee is not None and not 0 <= options.fee < 0.1:
         parser.error(f"--fee is {options.fee}, expected a fraction of one side, such as 0.0005")
     return options

@@ -25,7 +25,10 @@ STRATEGY = (ROOT / "docs" / "strategy.md").read_text()
 CLASSIC = settings_from(profile("classic"))
 PAGES = (
     "README.md",
-    *(f"docs/{name}.md" for name in ("strategy", "architecture", "operations", "rehearsal", "tuning")),
+    *(
+        f"docs/{name}.md"
+        for name in ("strategy", "architecture", "operations", "rehearsal", "tuning")
+    ),
 )
 NOTHING = "\u2013"
 

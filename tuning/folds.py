@@ -18,11 +18,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import time, timedelta
 from itertools import combinations, pairwise
+from math import comb
 
 from providers.coverage import Period
 from tuning.model import Fold, Mode, Plan
 
 DAY = timedelta(days=1)
+MOST_FOLDS = 10_000  # of cpcv; more than anybody waits for
 
 Piece = tuple[int, int]  # number of a fold, place in its tests
 
@@ -104,6 +106,11 @@ def _walking(plan: Plan) -> Iterator[Fold]:
 
 def _combinatorial(plan: Plan) -> Iterator[Fold]:
     groups = _groups(plan)
+    if (folds := comb(plan.groups, plan.held_out)) > MOST_FOLDS:
+        raise ValueError(
+            f"{plan.held_out} of {plan.groups} groups can be held out in {folds:,} ways, each a "
+            f"search, expected at most {MOST_FOLDS:,}; take fewer groups or hold fewer out"
+        )
     for number, tests in enumerate(combinations(groups, plan.held_out), start=1):
         fold = Fold(number, plan.span, tests, _closed(plan, tests))
         if counted_days(fold) < 1:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any
 
-from experiments.identity import key_of
+from experiments.identity import engines, key_of
 from providers.coverage import Period
 from tuning.model import Parameters
 
@@ -77,6 +77,11 @@ class Backtest:
 
 
 Job = Search | Backtest
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of all that a key depends on."""
+    return {**engines(), "optuna": version("optuna")}
 
 
 def span_of(period: Period) -> Span:

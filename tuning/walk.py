@@ -16,7 +16,7 @@ from typing import Protocol
 from providers.storage.store import replace_file
 from tuning import plans
 from tuning.folds import divide
-from tuning.jobs import Backtest, Common, Job, Search, span_of
+from tuning.jobs import Backtest, Common, Job, Search, span_of, versions
 from tuning.model import Epoch, Fold, FoldResult, Parameters, Plan, Tested, TuningError
 from tuning.pool import Advance, Finished, Pool
 from tuning.trials import TrialLedger
@@ -161,6 +161,7 @@ class WalkForward:
             "source": prepared.source,
             "data": prepared.data,
             "simulated": prepared.simulated,
+            "versions": versions(),
         }
         path = self.folder(prepared) / "plan.json"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -172,19 +173,32 @@ class WalkForward:
         Raises
         ------
         TuningError
-            There is none of that name.
+            There is none of that name, it was changed, or it was made with other versions.
         """
         path = self.results / "walks" / name / "plan.json"
         try:
             noted = json.loads(path.read_text(encoding="utf-8"))
             plan = plans.from_document(noted["plan"])
-            return Prepared(plan, noted["source"], noted["data"], bool(noted["simulated"]))
+            prepared = Prepared(plan, noted["source"], noted["data"], bool(noted["simulated"]))
+            made_with = dict(noted.get("versions", versions()))
         except (FileNotFoundError, NotADirectoryError):
             walks = sorted(path.parent.parent.glob("*/plan.json"))
             known = ", ".join(it.parent.name for it in walks) or "none"
             raise TuningError(f"no walk {name} in {self.results}; there are: {known}") from None
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, TuningError) as error:
             raise TuningError(f"{path} is not a walk ({error!r}); delete it") from None
+        if prepared.digest != name:
+            raise TuningError(
+                f"{path} describes walk {prepared.digest}, so it was changed; delete it, and run "
+                "the walk again to report it"
+            )
+        if made_with != versions():
+            told = ", ".join(f"{name} {number}" for name, number in made_with.items())
+            raise TuningError(
+                f"walk {name} was made with {told}, and its results are kept as theirs; report it "
+                "with these installed, or run the walk again"
+            )
+        return prepared
 
     def results_of(
         self, prepared: Prepared, failures: Mapping[int, str]
@@ -211,6 +225,19 @@ class WalkForward:
         result = hashlib.sha256(json.dumps(wallets).encode()).hexdigest()[:16]
         spans = [test for fold in folds for test in fold.fold.tests]
         self.ledger.walked(prepared.digest, prepared.plan.strategy, spans, result)
+
+    def require_counted(self) -> None:
+        """Raise TuningError when the ledger does not know a search that is kept.
+
+        A ledger that was deleted together with the note of its head looks like the first one.
+        """
+        known = {line.get("search") for line in self.ledger.chain.entries()}
+        if lost := sorted(self.shelf.searches() - known):
+            raise TuningError(
+                f"{self.ledger.path} does not know {len(lost)} of the searches in "
+                f"{self.shelf.folder}, such as {lost[0]}; restore it from a backup, run their "
+                "walks again, or delete their folders and give their epochs as --also-tried"
+            )
 
     def record(self, prepared: Prepared, fold: Fold) -> tuple[Epoch, ...]:
         """Write the trials of a finished search into the ledger; return them."""

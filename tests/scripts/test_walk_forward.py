@@ -10,6 +10,9 @@ from rich.console import Console
 
 from experiments.chain import Chain
 from tests.engine.bot import ROOT
+from tests.tuning import made
+from tests.tuning.test_walk import Answering, Noting
+from tuning.walk import Prepared, WalkForward
 
 sys.path.insert(0, str(ROOT / "scripts"))
 import walk_forward
@@ -36,6 +39,11 @@ def test_lengths_of_time_are_days_or_weeks(text, expected):
     assert walk_forward.days(text) == timedelta(days=expected)
 
 
+@pytest.mark.parametrize("text", ["36501d", "5215w", "999999999999d"])
+def test_more_time_than_a_calendar_has_is_refused(capsys, text):
+    assert f"{text!r} is more than 36,500 days" in refused(capsys, "--train", text)
+
+
 @pytest.mark.parametrize("text", ["180", "d", "-3d", "1.5d", "6m", "12h", ""])
 def test_other_lengths_of_time_are_refused_with_an_example(capsys, text):
     said = refused(capsys, f"--train={text}")
@@ -52,6 +60,7 @@ def test_other_lengths_of_time_are_refused_with_an_example(capsys, text):
         (["--also-tried", "-1"], "--also-tried is -1, expected 0 or more"),
         (["--fee", "5"], "--fee is 5.0, expected a fraction of one side"),
         (["--dry-run", "--verify-ledger"], "not allowed with"),
+        (["--export", "choice.txt"], "--export is choice.txt, expected a name that ends in .json"),
     ],
 )
 def test_wrong_arguments_are_named(capsys, arguments, expected):
@@ -86,15 +95,33 @@ def test_a_walk_that_nobody_made_is_one_line(capsys, tmp_path):
     assert (code, said) == (2, f"walk_forward: no walk abc in {tmp_path}; there are: none\n")
 
 
+def test_a_name_that_was_left_empty_does_not_begin_a_walk(capsys, tmp_path):
+    """As of a shell variable that is not set."""
+    code, _, said = run(capsys, "--report", "", "--results", tmp_path)
+    assert (code, said) == (2, f"walk_forward: no walk  in {tmp_path}; there are: none\n")
+
+
 @pytest.mark.parametrize(
     ("settings", "expected"),
-    [("{", "--settings is not JSON"), ("[1]", "expected configuration by name")],
+    [
+        ("{", "--settings is not JSON"),
+        ("[1]", "expected configuration by name"),
+        ('{"fee": NaN}', "--settings is not JSON (NaN is no number"),
+        ('{"add_config_files": ["a.json"]}', "--settings has add_config_files, whose files may"),
+    ],
 )
 def test_settings_that_are_none_are_named(tmp_path, settings, expected):
     path = tmp_path / "settings.json"
     path.write_text(settings)
-    with pytest.raises(walk_forward.TuningError, match=re.escape(expected)):
-        walk_forward._settings(str(path))
+    for given in (settings, str(path)):
+        with pytest.raises(walk_forward.TuningError, match=re.escape(expected)):
+            walk_forward._settings(given)
+
+
+@pytest.mark.parametrize("text", ["", "nowhere.json"])
+def test_settings_that_cannot_be_read_are_named(text):
+    with pytest.raises(walk_forward.TuningError, match=rf"--settings '{text}' cannot be read"):
+        walk_forward._settings(text)
 
 
 @pytest.mark.parametrize(
@@ -102,11 +129,13 @@ def test_settings_that_are_none_are_named(tmp_path, settings, expected):
     [
         (["--mode", "cpcv", "--loss", "SharpeHyperOptLoss"], "does not know what cpcv holds out"),
         (["--strategy", "Unheard"], "Unheard"),
+        (["--settings", '{"loss": {"folds": 99}}'], r"loss\.folds is 99"),
+        (["--strategy", "Bot", "--strategy-folder", "tests/engine"], r"bot\.py is not part"),
     ],
 )
 def test_a_plan_that_cannot_work_is_refused_before_anything_runs(arguments, expected, tmp_path):
     options = walk_forward._arguments(arguments)
-    with pytest.raises(walk_forward.TuningError, match=expected):
+    with pytest.raises((walk_forward.TuningError, ValueError), match=expected):
         walk_forward._plan(options, tmp_path, Console())
 
 
@@ -120,12 +149,37 @@ def test_a_configuration_outside_of_the_repository_is_refused(tmp_path):
         walk_forward._inside(tmp_path / "mine.json")
 
 
+@pytest.mark.parametrize("name", ["config/unheard.json", "config/local.json", "README.md"])
+def test_a_configuration_that_is_not_carried_is_refused(name):
+    with pytest.raises(walk_forward.TuningError, match=rf"{name} is missing, private or no conf"):
+        walk_forward._inside(ROOT / name)
+
+
+def test_a_strategy_that_is_not_carried_is_refused(tmp_path):
+    """Its results would be kept although no key knows its source."""
+    (tmp_path / "Mine.py").write_text("class Mine:\n    pass\n")
+    with pytest.raises(walk_forward.TuningError, match=r"Mine\.py is not part of the source"):
+        walk_forward._strategy_folder(str(tmp_path), "Mine")
+
+
+@pytest.mark.parametrize(
+    "named",
+    ["user_data/strategies", "user_data/strategies/", str(ROOT / "user_data" / "strategies")],
+)
+def test_a_strategy_is_taken_from_the_source_however_its_folder_is_named(named):
+    """An absolute path would lead workers past the source that they were given."""
+    assert walk_forward._strategy_folder(named, "RegimeRouter") == "user_data/strategies"
+
+
 def test_the_ledger_is_verified_on_request(capsys, tmp_path):
     chain = Chain(tmp_path / "ledger.jsonl")
     chain.append([{"what": "trial", "strategy": name} for name in "abc"])
     code, _, said = run(capsys, "--verify-ledger", "--results", tmp_path)
     assert code == 0
     assert "3 lines, unbroken" in said
+
+    code, _, said = run(capsys, "--verify-ledger", "--results", tmp_path / "misspelt")
+    assert (code, "there is no ledger" in said) == (2, True)
 
     lines = chain.path.read_text().splitlines()
     forged = json.loads(lines[1]) | {"strategy": "z"}
@@ -142,3 +196,83 @@ def test_two_walks_do_not_share_a_folder_at_the_same_time(tmp_path):
         walk_forward._only_one(tmp_path),
     ):
         pass
+
+
+@pytest.fixture
+def walks(tmp_path):
+    return WalkForward(tmp_path / "tuning")
+
+
+@pytest.fixture
+def walk(walks):
+    """The name of a walk that is done."""
+    prepared = Prepared(made.plan(folds=2, epochs=3), "source", "data", simulated=False)
+    walks.run(prepared, Answering(), Noting())
+    return prepared.digest
+
+
+@pytest.fixture
+def outline(monkeypatch, walks):
+    """Reports are one word; returns what the ledger held when they were begun."""
+    held = []
+    monkeypatch.setattr(
+        walk_forward,
+        "weigh",
+        lambda _: held.extend(it["what"] for it in walks.ledger.chain.entries()),
+    )
+    monkeypatch.setattr(walk_forward, "judge", lambda *_: None)
+    for name in ("document", "markdown", "terminal"):
+        monkeypatch.setattr(walk_forward, name, lambda *_, name=name: name)
+    monkeypatch.setattr(walk_forward, "write_page", lambda *them: them[-1].write_text("page"))
+    return held
+
+
+@pytest.mark.parametrize("more", [(), ("--html", "page.html"), ("--export", "choice.json")])
+def test_a_look_is_counted_before_anything_is_weighed(
+    capsys, monkeypatch, tmp_path, walks, walk, outline, more
+):
+    monkeypatch.chdir(tmp_path)
+    code, shown, _ = run(capsys, "--report", walk, "--results", walks.results, *more)
+    assert (code, shown) == (0, "terminal\n")
+    assert outline.count("walk") == 1
+    assert all((tmp_path / name).is_file() for name in more[1:])
+
+
+@pytest.mark.usefixtures("outline")
+def test_what_cannot_be_counted_is_not_shown(capsys, walks, walk):
+    walks.ledger.path.unlink()
+    walks.ledger.path.mkdir()
+    code, shown, said = run(capsys, "--report", walk, "--results", walks.results)
+    assert (code, shown) == (2, "")
+    assert "cannot be written" in said
+    assert not list(walks.results.glob("walks/*/report.*"))
+
+
+@pytest.mark.usefixtures("outline")
+def test_what_a_new_ledger_does_not_know_leaves_no_count(monkeypatch, capsys, walks, walk):
+    seen = []
+    monkeypatch.setattr(walk_forward, "judge", lambda _, walk: seen.append(walk))
+    for path in (walks.ledger.path, walks.ledger.note):
+        path.unlink()
+    code, _, _ = run(capsys, "--report", walk, "--results", walks.results)
+    assert (code, seen[0].trials) == (0, None)
+    assert "does not know 2 of the searches" in seen[0].trials_unknown
+
+
+@pytest.mark.usefixtures("outline")
+def test_a_report_is_kept_although_nobody_reads_the_terminal(capsys, monkeypatch, walks, walk):
+    def closed(*_):
+        raise BrokenPipeError
+
+    monkeypatch.setattr(walk_forward, "terminal", closed)
+    run(capsys, "--report", walk, "--results", walks.results)
+    kept = {path.suffix for path in walks.results.glob(f"walks/{walk}/report.*")}
+    assert kept == {".json", ".md", ".html"}
+
+
+@pytest.mark.usefixtures("outline")
+def test_a_damaged_result_is_reported_as_missing(capsys, walks, walk):
+    (damaged, *_) = walks.results.glob("runs/*/outcome.json")
+    damaged.write_text("{")
+    code, shown, _ = run(capsys, "--report", walk, "--results", walks.results)
+    assert (code, shown) == (1, "terminal\n")

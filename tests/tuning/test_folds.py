@@ -241,6 +241,11 @@ def test_groups_need_a_day_each():
         divide(plan(5, Mode.CPCV))
 
 
+def test_cpcv_has_no_more_folds_than_anybody_waits_for():
+    with pytest.raises(ValueError, match=r"20 of 40 groups .* in 137,846,528,820 ways"):
+        divide(plan(60, Mode.CPCV, groups=40, held_out=20))
+
+
 def test_cpcv_needs_a_day_to_train_on():
     asked = plan(9, Mode.CPCV, purge=3, embargo=2, groups=3, held_out=1)
     # The middle group is 3-5; closed are 0-7, and one day is left.

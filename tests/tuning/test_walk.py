@@ -245,8 +245,41 @@ def test_a_damaged_plan_is_named(walks, prepared):
     path.write_text(path.read_text().replace('"mode": "rolling"', '"mode": "sideways"'))
     with pytest.raises(TuningError, match=r"sideways"):
         walks.reopen(prepared.digest)
-    path.write_text("{}")
-    with pytest.raises(TuningError, match=r"plan\.json is not a walk .*delete it"):
+    for text in ("{}", "[]", "7"):
+        path.write_text(text)
+        with pytest.raises(TuningError, match=r"plan\.json is not a walk .*delete it"):
+            walks.reopen(prepared.digest)
+
+
+def test_a_walk_of_other_versions_says_which(walks, prepared, monkeypatch):
+    """Its results are kept under keys that nothing asks for any more."""
+    walks.note(prepared)
+    monkeypatch.setattr("tuning.walk.versions", lambda: {"freqtrade": "2099.1", "optuna": "9"})
+    with pytest.raises(TuningError, match=r"was made with freqtrade 2026\.9, .*run the walk again"):
+        walks.reopen(prepared.digest)
+
+
+def test_a_walk_that_noted_no_versions_is_found(walks, prepared):
+    walks.note(prepared)
+    path = walks.folder(prepared) / "plan.json"
+    noted = json.loads(path.read_text())
+    del noted["versions"]
+    path.write_text(json.dumps(noted))
+    assert walks.reopen(prepared.digest) == prepared
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (('"mode": "rolling"', '"mode": "sideways"'), r"plan\.json is not a walk .*sideways"),
+        (('"epochs": 3', '"epochs": 2'), r"plan\.json describes walk .*it was changed"),
+    ],
+)
+def test_a_plan_that_was_changed_is_named(walks, prepared, change, expected):
+    walks.note(prepared)
+    path = walks.folder(prepared) / "plan.json"
+    path.write_text(path.read_text().replace(*change))
+    with pytest.raises(TuningError, match=expected):
         walks.reopen(prepared.digest)
 
 
@@ -289,6 +322,20 @@ def test_a_look_at_the_tests_is_noted_once(walks, prepared):
     assert len(looks) == 1
     counted = walks.ledger.count(prepared.plan.strategy, prepared.folds[0].tests)
     assert (counted.epochs, counted.walks) == (9, 1)
+
+
+def test_a_ledger_that_was_begun_anew_does_not_know_what_is_kept(walks, prepared):
+    walks.run(prepared, Answering(), Noting())
+    walks.require_counted()
+    for path in (walks.ledger.path, walks.ledger.note):
+        path.unlink()
+    other = Prepared(replace(prepared.plan, seed=99), "source", "data", simulated=False)
+    walks.run(other, Answering(), Noting())
+    assert walks.ledger.verify() is None
+    with pytest.raises(TuningError, match=r"does not know 3 of the searches in .*restore it"):
+        walks.require_counted()
+    walks.run(prepared, Idle(), Noting())  # counts them again
+    walks.require_counted()
 
 
 def test_an_idle_pool_refuses_work(prepared):

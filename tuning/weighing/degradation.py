@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
@@ -17,12 +18,14 @@ from providers.coverage import Period
 from regimekit.evaluation.overfitting import Overfitting, fitting_blocks, probability_of_overfitting
 from regimekit.evaluation.reality import Reality, reality_check
 from regimekit.evaluation.sharpe import independent_trials
-from tuning.model import FoldResult, Parameters
+from tuning.model import Epoch, FoldResult, Parameters, Tested
 from tuning.weighing.stitch import chained, realized_returns
 
 Array = NDArray[np.float64]
 
 LEAST_BLOCKS = 4  # halved in six ways; fewer say next to nothing
+LEAST_BLOCK_DAYS = 5
+BLOCK_PER_HOLDING = 2  # mean times that a trade is open
 LEAST_PAIRS = 4  # three folds are in order by chance one time in six
 
 
@@ -40,9 +43,12 @@ class FoldEvidence:
     drawdown : float
         Deepest out of sample, a fraction <= 0.
     overfitting : Overfitting or None
-        Of the epochs, in training; None where it is too short.
+        Of the epochs that traded, in training; None where it is too short for blocks that
+        suit how long trades were open.
     reality : Reality
         That no epoch earned more in training than doing nothing.
+    held : float
+        Days that a trade of the tests was open on average, tuned and untuned; 0 without one.
     independent : float
         As how many independent trials the epochs count that are alike.
     """
@@ -62,6 +68,7 @@ class FoldEvidence:
     drawdown: float
     overfitting: Overfitting | None
     reality: Reality
+    held: float
     independent: float
     seconds: float
 
@@ -70,12 +77,18 @@ class FoldEvidence:
         """Return the probability of backtest overfitting; NaN where it is not known."""
         return math.nan if self.overfitting is None else self.overfitting.pbo
 
+    @property
+    def loss_probability(self) -> float:
+        """Return how often what one half chose lost in the other; NaN where it is not known."""
+        return math.nan if self.overfitting is None else self.overfitting.loss_probability
+
 
 def fold_evidence(result: FoldResult, *, resamples: int = RESAMPLES) -> FoldEvidence:
     """Return what the training of a fold promised and what its tests kept."""
     tuned = chained(map(realized_returns, result.tested))
     untuned = chained(map(realized_returns, result.untuned))
     returns = np.column_stack([epoch.returns for epoch in result.epochs])
+    held = held_days([*result.tested, *result.untuned])
     return FoldEvidence(
         number=result.fold.number,
         train=result.fold.train,
@@ -90,8 +103,9 @@ def fold_evidence(result: FoldResult, *, resamples: int = RESAMPLES) -> FoldEvid
         profit=float(np.prod(1.0 + tuned) - 1.0),
         untuned_profit=float(np.prod(1.0 + untuned) - 1.0),
         drawdown=min(it.outcome.drawdown for it in result.tested),
-        overfitting=_overfitting(returns),
+        overfitting=_overfitting(result.epochs, held),
         reality=reality_check(np.zeros(len(returns)), returns, resamples=resamples),
+        held=held,
         independent=independent_trials(returns),
         seconds=result.seconds,
     )
@@ -109,6 +123,23 @@ def rank_correlation(folds: Sequence[FoldEvidence]) -> float:
     return float(spearmanr(promised, kept).statistic)
 
 
-def _overfitting(returns: Array) -> Overfitting | None:
-    blocks = fitting_blocks(len(returns))
+def held_days(tests: Sequence[Tested]) -> float:
+    """Return for how many days the trades of `tests` were open on average; 0 without one."""
+    opened, closed = (
+        pd.DatetimeIndex([moment for test in tests for moment in test.trades[name]])
+        for name in ("opened_at", "closed_at")
+    )
+    return float(np.mean((closed - opened) / pd.Timedelta(days=1))) if len(opened) else 0.0
+
+
+def _overfitting(epochs: Sequence[Epoch], held: float) -> Overfitting | None:
+    # Epochs without a trade cannot be chosen; among losing ones to stand still would look skilled
+    traded = [epoch.returns for epoch in epochs if epoch.trades]
+    if not traded:
+        return None
+    returns = np.column_stack(traded)
+    # One position is closed by some epochs before a cut and by others after it. Who was early is
+    # best in one half and lacks that gain in the other, though none chose better than any other.
+    least = max(LEAST_BLOCK_DAYS, math.ceil(BLOCK_PER_HOLDING * held))
+    blocks = fitting_blocks(len(returns), least=least)
     return probability_of_overfitting(returns, blocks=blocks) if blocks >= LEAST_BLOCKS else None

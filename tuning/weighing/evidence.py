@@ -72,6 +72,8 @@ class Evidence:
         Tuned minus untuned.
     overfitting : float
         Probability of backtest overfitting, mean over folds.
+    choice_lost : float
+        How often the epoch chosen by one half of the training lost in the other, mean over folds.
     rank_correlation : float
         Of in-sample and out-of-sample Sharpe ratios over folds.
     sharpes : tuple of float
@@ -99,6 +101,7 @@ class Evidence:
     luck: Luck
     folds: tuple[FoldEvidence, ...]
     overfitting: float
+    choice_lost: float
     rank_correlation: float
     sharpes: tuple[float, ...]
     costs: tuple[Cost, ...]
@@ -144,6 +147,7 @@ def weigh(walk: Walk, *, resamples: int = RESAMPLES) -> Evidence:
         luck=luck,
         folds=folds,
         overfitting=pbo,
+        choice_lost=_mean([fold.loss_probability for fold in folds]),
         rank_correlation=correlation,
         sharpes=sharpes,
         costs=tuple(cost_of(tests, scenario) for scenario in (BASE, *SCENARIOS)),
@@ -181,7 +185,7 @@ def _unknown(
     reasons = {
         "probabilistic": few,
         "deflated": "the number of trials is not known" if trials is None else few,
-        "overfitting": "no training is long enough to be halved, or its epochs are all alike",
+        "overfitting": "no training has room for four blocks, or its epochs are all alike",
         "rank_correlation": f"fewer than {LEAST_PAIRS} folds, or all alike on one side",
         "order": f"fewer than {LEAST_TRADES} trades out of sample",
     }

@@ -11,6 +11,7 @@ from tuning.weighing.evidence import Evidence
 
 SURE = 0.95
 LITTLE_OVERFIT, OVERFIT = 0.2, 0.5
+OFTEN_LOST = 0.5
 LEAST_FOLDS = 3
 
 
@@ -85,13 +86,18 @@ def _overfitting(evidence: Evidence) -> Reason:
         return _unknown("overfitting", evidence, "overfitting", "overfitting cannot be measured")
     text = (
         f"Within the training, the epoch that is best on one half of the days is below the median "
-        f"on the other in {percent(pbo, 0)} of all splits (PBO, mean over folds; a coin has 50 %)."
+        f"on the other in {percent(pbo, 0)} of all splits (PBO, mean over folds; a coin has 50 %), "
+        f"and loses there in {percent(evidence.choice_lost, 0)}."
     )
-    if pbo >= OVERFIT:
+    # Where all epochs are equally good a coin may choose: only those that lose speak against it
+    if pbo >= OVERFIT and evidence.choice_lost >= OFTEN_LOST:
         claim = "its search picks what does not last"
         return Reason("overfitting", Side.AGAINST, claim, text)
     if pbo <= LITTLE_OVERFIT:
         return Reason("overfitting", Side.FOR, "its search picks what lasts", text)
+    if pbo >= OVERFIT:
+        claim = "its search chooses no better than a coin"
+        return Reason("overfitting", Side.OPEN, claim, text)
     return Reason("overfitting", Side.OPEN, "its search may pick what does not last", text)
 
 

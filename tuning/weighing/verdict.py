@@ -17,7 +17,8 @@ Reason         For                                    Against
 result         Sharpe ratio's interval above zero     a loss, or the interval below zero
 luck           deflated Sharpe ratio of all trials    never
                at `SURE` or more
-overfitting    mean PBO at `LITTLE_OVERFIT` or less   mean PBO at `OVERFIT` or more
+overfitting    mean PBO at `LITTLE_OVERFIT` or less   mean PBO at `OVERFIT` or more, and
+                                                      the choice lost in `OFTEN_LOST` of halves
 untuned        better than untuned, distinguishably   worse than untuned, distinguishably
 folds          `LEAST_FOLDS` or more, most of them    never
                with a profit out of sample

@@ -88,22 +88,27 @@ class DaskPool:
         """
         if workers < 1:
             raise TuningError(f"workers is {workers}, expected at least 1")
-        cluster = LocalCluster(
-            n_workers=workers,
-            processes=True,
-            threads_per_worker=1,
-            host=LOOPBACK,
-            # Whoever can talk to a scheduler can run code: not even another user here may
-            security=True,
-            scheduler_kwargs={
-                "allowed_failures": MOST_DEATHS - 1,
-                "dashboard": dashboard is not None,
-                "dashboard_address": dashboard or f"{LOOPBACK}:0",  # it has a page in any case
-            },
-            memory_limit=0,  # what needs memory is Freqtrade, which Dask does not see
-            local_directory=None if scratch is None else str(scratch),
-            silence_logs=logging.CRITICAL,  # what matters is told by `wait`
-        )
+        try:
+            cluster = LocalCluster(
+                n_workers=workers,
+                processes=True,
+                threads_per_worker=1,
+                host=LOOPBACK,
+                # Whoever can talk to a scheduler can run code: not even another user here may
+                security=True,
+                scheduler_kwargs={
+                    "allowed_failures": MOST_DEATHS - 1,
+                    "dashboard": dashboard is not None,
+                    "dashboard_address": dashboard or f"{LOOPBACK}:0",  # it has a page in any case
+                },
+                memory_limit=0,  # what needs memory is Freqtrade, which Dask does not see
+                local_directory=None if scratch is None else str(scratch),
+                silence_logs=logging.CRITICAL,  # what matters is told by `wait`
+            )
+        except RuntimeError as error:  # such as an address that is none of this machine's
+            raise TuningError(
+                f"no workers can be started on this machine ({error}); check --dashboard"
+            ) from error
         return cls(Client(cluster), supplies, work=work, patience=patience, cluster=cluster)
 
     @classmethod

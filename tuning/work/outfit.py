@@ -56,7 +56,14 @@ class Supplies:
     def cache_here(self) -> Path:
         """Return the cache on the machine where this is called."""
         named = self.cache or os.environ.get(CACHE_VARIABLE)
-        return Path(named) if named else Path.home() / ".cache" / "regimerouter"
+        if named:
+            return Path(named)
+        try:
+            return Path.home() / ".cache" / "regimerouter"
+        except RuntimeError as error:  # as in a container, for a user whom it does not know
+            raise TuningError(
+                f"there is no place for source and data ({error}); name one in {CACHE_VARIABLE}"
+            ) from error
 
 
 Work = Callable[[Job, Supplies, Path, Callable[[int], None]], Mapping[str, bytes]]
@@ -79,7 +86,9 @@ def perform(
     cache = supplies.cache_here()
     tree = unpack_source(supplies.source, cache)
     datadir = local_data(supplies.data_url, supplies.data, cache)
-    return execute(job, tree=tree, datadir=datadir, work=folder, on_epochs=on_epochs)
+    files = execute(job, tree=tree, datadir=datadir, work=folder, on_epochs=on_epochs)
+    local_data(supplies.data_url, supplies.data, cache)  # nor did it change meanwhile
+    return files
 
 
 def versions() -> dict[str, str]:

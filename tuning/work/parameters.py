@@ -22,7 +22,7 @@ def strategy_file(folder: Path, strategy: str) -> Path:
     """
     defines = re.compile(rf"^class {re.escape(strategy)}\b", re.MULTILINE)
     for path in sorted(folder.glob("*.py")):
-        if defines.search(path.read_text(encoding="utf-8")):
+        if defines.search(path.read_text(encoding="utf-8", errors="replace")):
             return path
     raise TuningError(f"no file in {folder} defines the strategy {strategy}; check its name")
 

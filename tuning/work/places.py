@@ -27,13 +27,17 @@ DATA_SUFFIXES = (".feather", ".feather.sha256", "simulation.json")
 BEGINNING = (1980, 1, 1, 0, 0, 0)  # a zip knows no earlier moment
 
 
-def pack_source(root: Path = ROOT) -> bytes:
-    """Return a zip of everything below `root` that a run needs; equal sources give equal bytes."""
+def carried(root: Path = ROOT) -> set[Path]:
+    """Return all files below `root` that a run needs and may see."""
     private = {path for pattern in PRIVATE for path in root.glob(pattern)}
-    paths = {path for pattern in CARRIED for path in root.glob(pattern)} - private
+    return {path for pattern in CARRIED for path in root.glob(pattern)} - private
+
+
+def pack_source(root: Path = ROOT) -> bytes:
+    """Return a zip of what is `carried`; equal sources give equal bytes."""
     packed = BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(paths):
+        for path in sorted(carried(root)):
             entry = zipfile.ZipInfo(path.relative_to(root).as_posix(), BEGINNING)
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
@@ -93,10 +97,7 @@ def local_data(url: str, fingerprint: str | None, cache: Path) -> Path:
     TuningError
         It cannot be reached, has no candles, or is not what `fingerprint` names.
     """
-    try:
-        filesystem, root = url_to_fs(url)
-    except (ValueError, ImportError) as error:  # unknown, or its package is missing
-        raise TuningError(f"candles at {url} cannot be downloaded: {error}") from error
+    filesystem, root = _reached(url)
     if "file" in _protocols(filesystem):
         _check(Path(root), fingerprint, url)
         return Path(root)
@@ -107,6 +108,12 @@ def local_data(url: str, fingerprint: str | None, cache: Path) -> Path:
         _download(filesystem, root, folder, url)
         found = _check(folder, fingerprint, url)
         return _settle(folder, cache / f"data-{found}")
+
+
+def address_of(url: str) -> str:
+    """Return `url` as it is understood in any working directory."""
+    filesystem, root = _reached(url)
+    return root if "file" in _protocols(filesystem) else url
 
 
 @contextmanager
@@ -144,6 +151,15 @@ def _opened(blob: bytes) -> zipfile.ZipFile:
         raise TuningError(f"the packed source is damaged ({error}); pack it again") from None
 
 
+def _reached(url: str) -> tuple[Any, str]:
+    """Return the file system of `url` and the place of `url` in it."""
+    try:
+        filesystem, root = url_to_fs(url)
+    except Exception as error:  # every protocol has errors of its own
+        raise TuningError(f"candles at {url} cannot be downloaded: {error}") from error
+    return filesystem, root
+
+
 def _download(filesystem: Any, root: str, folder: Path, url: str) -> None:
     try:
         names = [name for name in filesystem.find(root) if name.endswith(DATA_SUFFIXES)]
@@ -152,7 +168,7 @@ def _download(filesystem: Any, root: str, folder: Path, url: str) -> None:
             target = folder / inside
             target.parent.mkdir(parents=True, exist_ok=True)
             filesystem.get_file(name, str(target))
-    except (OSError, ValueError) as error:
+    except Exception as error:  # every protocol has errors of its own
         raise TuningError(f"candles at {url} cannot be downloaded: {error}") from error
 
 

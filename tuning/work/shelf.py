@@ -38,6 +38,10 @@ class Shelf:
             ready.mkdir()
             for file, content in files.items():
                 (ready / file).write_bytes(content)
+            if self.has(key):
+                return
+            # What has lost its record is not whole, so nobody can be using it
+            shutil.rmtree(self.folder / key, ignore_errors=True)
             try:
                 ready.rename(self.folder / key)
             except OSError:
@@ -47,6 +51,10 @@ class Shelf:
     def has(self, key: str) -> bool:
         """Tell whether the job of `key` is kept."""
         return (self.folder / key / RECORD).is_file()
+
+    def searches(self) -> set[str]:
+        """Return the keys of all searches that are kept."""
+        return {path.parent.name for path in self.folder.glob(f"*/{EPOCHS}")}
 
     def epochs(self, key: str) -> tuple[Epoch, ...]:
         """Return the trials of a finished search, in order of number.

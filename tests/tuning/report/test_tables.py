@@ -76,6 +76,19 @@ def test_without_a_verdict_nothing_is_shown_that_reads_like_one(changes):
     assert {row[-2:] for row in rows} == {(UNKNOWN, UNKNOWN)}
 
 
+def test_how_little_single_folds_say_stands_below_them():
+    """Thirty days: the root of 365 / 30; four folds: one over the root of three."""
+    caption = sheet("In sample and out of sample", "good").caption.replace("\u00a0", " ")
+    assert "A Sharpe ratio over 30 days has a standard error of about 3.5" in caption
+    assert "2 times as long as trades of the tests were open" in caption
+    assert "0.4 days on average" in caption
+    withheld = sheet("In sample and out of sample", "good", simulated=True).caption
+    assert "standard error of about 3.5" in withheld
+    assert "PBO" not in withheld
+    rows = {row[0]: row for row in sheet("Luck and overfitting", "good").rows}
+    assert "± 0.58 by luck" in rows["Rank correlation of the two over folds"][2]
+
+
 def test_without_a_ledger_no_number_of_trials_is_shown():
     assert "Trials" not in titles("good", trials=None)
 

@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from experiments.statistics import performance
@@ -14,7 +15,7 @@ from tests.tuning.made import weighed
 from tuning.folds import divide
 from tuning.report.document import document
 from tuning.weighing.choices import flat, place, stability_of, tuned_ranges
-from tuning.weighing.degradation import fold_evidence, rank_correlation
+from tuning.weighing.degradation import fold_evidence, held_days, rank_correlation
 from tuning.weighing.evidence import weigh
 from tuning.weighing.verdict import judge
 
@@ -135,6 +136,50 @@ def test_one_fold_without_it_leaves_the_mean_of_the_others():
     found = weigh(dataclasses.replace(walk, folds=(alike, *walk.folds[1:])), resamples=50)
     assert math.isnan(found.folds[0].pbo)
     assert found.overfitting == pytest.approx(np.mean([fold.pbo for fold in found.folds[1:]]))
+
+
+def held_for(fold, days):
+    """The same fold with trades that had been open for so many days."""
+
+    def longer(it):
+        opened_at = it.trades["closed_at"] - pd.Timedelta(days=days)
+        return dataclasses.replace(it, trades=it.trades.assign(opened_at=opened_at))
+
+    return dataclasses.replace(
+        fold, tested=tuple(map(longer, fold.tested)), untuned=tuple(map(longer, fold.untuned))
+    )
+
+
+def test_blocks_of_training_are_twice_as_long_as_trades_are_held():
+    """Sixty days: twelve blocks of five days, ten of six, four of fifteen, none of sixteen."""
+    fold = made.good().folds[0]
+    found = [fold_evidence(held_for(fold, days), resamples=50) for days in (1, 2.5, 2.6, 7.5, 8)]
+    assert [it.held for it in found] == pytest.approx([1, 2.5, 2.6, 7.5, 8])
+    halved = [it.overfitting and it.overfitting.combinations for it in found]
+    assert halved == [924, 924, 252, 6, None]
+
+
+def test_trades_of_both_strategies_tell_how_long_they_are_held():
+    fold = made.good().folds[0]
+    short, long = held_for(fold, 1).tested[0], held_for(fold, 4).tested[0]
+    none = made.tested(short.period, np.zeros(30))
+    assert held_days([short, long, none]) == pytest.approx(2.5)
+    assert held_days([none]) == held_days([]) == 0.0
+
+
+def test_epochs_without_a_trade_were_no_choice():
+    """All lose; beside them to stand still would look like skill that lasts."""
+    fold = made.good().folds[0]
+    losing = tuple(
+        dataclasses.replace(it, returns=tuple(np.array(it.returns) - 0.02)) for it in fold.epochs
+    )
+    idle = dataclasses.replace(losing[0], number=13, trades=0, returns=(0.0,) * 60)
+    one, both, none = (
+        fold_evidence(dataclasses.replace(fold, epochs=epochs), resamples=50)
+        for epochs in (losing, (*losing, idle), (idle,))
+    )
+    assert one.pbo == both.pbo > 0
+    assert none.overfitting is None
 
 
 @pytest.mark.filterwarnings("error")

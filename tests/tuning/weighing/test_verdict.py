@@ -16,6 +16,7 @@ from tuning.weighing.limits import days_used_elsewhere, limits_of
 from tuning.weighing.reasons import (
     LEAST_FOLDS,
     LITTLE_OVERFIT,
+    OFTEN_LOST,
     OVERFIT,
     SURE,
     Side,
@@ -125,8 +126,11 @@ SIDES = [
     ("luck", luck(deflated=0.5, looked=1.0), Side.OPEN),
     ("overfitting", {"overfitting": LITTLE_OVERFIT}, Side.FOR),
     ("overfitting", {"overfitting": LITTLE_OVERFIT + 1e-9}, Side.OPEN),
-    ("overfitting", {"overfitting": OVERFIT - 1e-9}, Side.OPEN),
-    ("overfitting", {"overfitting": OVERFIT}, Side.AGAINST),
+    ("overfitting", {"overfitting": OVERFIT - 1e-9, "choice_lost": 1.0}, Side.OPEN),
+    ("overfitting", {"overfitting": OVERFIT, "choice_lost": OFTEN_LOST}, Side.AGAINST),
+    # Where every epoch is good it does not matter that a coin chooses as well
+    ("overfitting", {"overfitting": OVERFIT, "choice_lost": OFTEN_LOST - 1e-9}, Side.OPEN),
+    ("overfitting", {"overfitting": LITTLE_OVERFIT, "choice_lost": 1.0}, Side.FOR),
     ("overfitting", {"overfitting": NAN, "unknown": {"overfitting": "few"}}, Side.OPEN),
     ("untuned", against((0.1, 2.0), (-0.1, 0.9)), Side.FOR),
     ("untuned", against((-0.1, 2.0), (0.1, 0.9)), Side.FOR),

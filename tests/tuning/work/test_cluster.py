@@ -299,6 +299,15 @@ def test_no_worker_at_all_is_refused(supplies):
         DaskPool.local(supplies, workers=0)
 
 
+def test_a_dashboard_that_cannot_be_is_named(supplies, monkeypatch):
+    def failed(**_):
+        raise RuntimeError("Cluster failed to start: Name or service not known")
+
+    monkeypatch.setattr("tuning.work.cluster.LocalCluster", failed)
+    with pytest.raises(TuningError, match=r"no workers .*service not known.*--dashboard"):
+        DaskPool.local(supplies, workers=1, dashboard="nowhere")
+
+
 def test_a_job_is_done_with_source_and_data_from_the_cache(tmp_path, monkeypatch):
     asked = []
     supplies = Supplies(b"packed", "s3://candles", "fingerprint", cache=str(tmp_path / "cache"))
@@ -333,6 +342,32 @@ def test_the_cache_lies_where_the_machine_says(monkeypatch):
     assert Supplies(b"", "", "", cache="/own").cache_here() == Path("/own")
     monkeypatch.delenv("REGIMEROUTER_CACHE")
     assert supplies.cache_here() == Path.home() / ".cache" / "regimerouter"
+
+
+def test_a_user_without_a_home_is_told_to_name_a_cache(monkeypatch):
+    def unknown():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("REGIMEROUTER_CACHE", raising=False)
+    monkeypatch.setattr(Path, "home", unknown)
+    with pytest.raises(TuningError, match=r"home directory.*name one in REGIMEROUTER_CACHE"):
+        Supplies(b"", "", "").cache_here()
+
+
+def test_a_result_is_none_when_the_candles_changed_while_it_was_made(packed, tmp_path, monkeypatch):
+    """As when a backfill writes into the folder that a search is reading."""
+    candles = tmp_path / "candles"
+    candles.mkdir()
+    (candles / "BTC_USDT-15m.feather").write_bytes(b"before")
+    supplies = Supplies(packed, str(candles), data_fingerprint(candles), cache=str(tmp_path))
+
+    def executed(job, **places):
+        (candles / "BTC_USDT-15m.feather").write_bytes(b"after")
+        return {"result": b"1"}
+
+    monkeypatch.setattr("tuning.work.outfit.execute", executed)
+    with pytest.raises(TuningError, match="are not those of this walk"):
+        perform(search(1), supplies, tmp_path / "work", print)
 
 
 def test_every_difference_is_said(monkeypatch):

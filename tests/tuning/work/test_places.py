@@ -228,6 +228,31 @@ def test_a_local_folder_is_used_as_it_is(form, datadir, cache):
     assert not cache.exists()
 
 
+@pytest.mark.parametrize("form", ["market", "file://{}", "{}", "{}/"])
+def test_an_address_means_the_same_in_every_working_directory(form, datadir, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert places.address_of(form.format(datadir)) == str(datadir)
+    assert places.address_of("memory://candles") == "memory://candles"
+
+
+@pytest.mark.parametrize("place", ["url_to_fs", "_download"])
+def test_whatever_a_protocol_raises_is_an_answer(place, url, cache, monkeypatch):
+    """Those of S3 and HTTP raise errors of their own, for example without credentials."""
+
+    class NoCredentials(Exception):  # noqa: N818 - as theirs are called
+        pass
+
+    def refused(*_, **__):
+        raise NoCredentials("unable to locate credentials")
+
+    if place == "url_to_fs":
+        monkeypatch.setattr(places, "url_to_fs", refused)
+    else:
+        monkeypatch.setattr(type(fsspec.filesystem("memory")), "find", refused)
+    with pytest.raises(TuningError, match="cannot be downloaded: unable to locate credentials"):
+        local_data(url, None, cache)
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_a_remote_folder_is_downloaded_once(known, url, datadir, cache, monkeypatch):
     fingerprint = data_fingerprint(datadir)

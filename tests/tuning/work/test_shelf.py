@@ -116,6 +116,14 @@ def test_what_is_kept_stays_as_it_is(shelf):
     assert shelf.epochs("k") == (EPOCH,)
 
 
+def test_what_has_lost_its_record_is_done_again(shelf):
+    (shelf.folder / "k").mkdir(parents=True)
+    (shelf.folder / "k" / EPOCHS).write_bytes(b"half")
+    assert not shelf.has("k")
+    shelf.keep("k", SEARCHED)
+    assert shelf.epochs("k") == (EPOCH,)
+
+
 def test_of_two_at_once_the_first_stays(shelf, monkeypatch):
     real = Path.rename
 
