@@ -21,6 +21,10 @@ LATER_DAYS = (
     "over to other times, not what a trader would have had at the time; paths share their "
     "searches, so they are not independent."
 )
+FLAT = (
+    "Each test begins without a position and ends with all of them closed, so trades that last for "
+    "weeks are cut short; a bot that is tuned anew would have kept them."
+)
 FILLS = (
     "A backtest fills orders at prices that a live bot may not get, and one market over one span "
     "of years is one sample: it says nothing about markets that are not in it."
@@ -35,6 +39,7 @@ def limits_of(evidence: Evidence, walk: Walk) -> tuple[str, ...]:
         *_untold(walk),
         *_missing(evidence),
         *_of_the_mode(walk),
+        FLAT,
         FILLS,
         f"Another loss than {walk.plan.loss}, other spaces or another seed are other trials.",
     )

@@ -17,10 +17,17 @@ from typing import Any
 from filelock import FileLock, Timeout
 from fsspec.core import url_to_fs
 
-from experiments.identity import ROOT, SOURCES, data_fingerprint, source_fingerprint
+from experiments.identity import (
+    MEASURES,
+    ROOT,
+    SOURCES,
+    data_fingerprint,
+    source_fingerprint,
+)
 from tuning.model import TuningError
 
-CARRIED = (*SOURCES, "hyperopts/**/*.py")
+# What measures a result runs in the worker's own process; it travels so that results depend on it
+CARRIED = (*SOURCES, *MEASURES, "hyperopts/**/*.py", "tuning/work/*.py")
 # Keys and what belongs to one machine; `.gitignore` names the same files.
 PRIVATE = ("config/local*.json", "config/secrets*.json")
 DATA_SUFFIXES = (".feather", ".feather.sha256", "simulation.json")

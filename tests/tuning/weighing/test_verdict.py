@@ -331,6 +331,8 @@ def test_the_limits_tell_looks_gaps_and_what_nobody_wrote_down():
 
 def test_cpcv_is_said_to_know_the_future():
     assert any("days after their test" in it for it in limits_of(*weighed("cpcv")))
+    for kind in ("good", "cpcv"):
+        assert any("begins without a position" in it for it in limits_of(*weighed(kind)))
     assert not any("days after their test" in it for it in limits_of(*weighed("good")))
 
 

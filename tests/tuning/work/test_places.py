@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from filelock import FileLock, Timeout
 
-from experiments.identity import SOURCES, data_fingerprint, source_fingerprint
+from experiments.identity import MEASURES, SOURCES, data_fingerprint, source_fingerprint
 from providers.storage.store import write_frame
 from tuning.model import TuningError
 from tuning.work import places
@@ -31,6 +31,8 @@ SOURCE = {
     "providers/errors.py": "",
     "replay/app.py": "",
     "experiments/strategies/Baseline.py": "",
+    "experiments/outcome.py": "",
+    "tuning/work/trades.py": "",
     "hyperopts/Loss.py": "",
     "hyperopts/parts/shared.py": "",
     "user_data/strategies/Router.py": "class Router: ...",
@@ -111,7 +113,7 @@ def test_the_fingerprint_tells_contents_and_names(root, name):
 def test_the_fingerprint_is_the_ablations_where_both_look(root):
     for name in LEFT_OUT[:4]:
         (root / name).unlink()
-    patterns = (*SOURCES, "hyperopts/**/*.py")
+    patterns = (*SOURCES, *MEASURES, "hyperopts/**/*.py", "tuning/work/*.py")
     assert fingerprint_of(pack_source(root)) == source_fingerprint(root, patterns)
 
 
