@@ -12,12 +12,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from regimekit.evaluation.reality import superior_ability
-from regimekit.evaluation.resampling import LEAST_DAYS, SEED, block_length, redrawn_days
+from regimekit.evaluation.resampling import (
+    LEAST_DAYS,
+    RESAMPLES,
+    SEED,
+    block_length,
+    redrawn_days,
+)
 from regimekit.evaluation.sharpe import expected_best_sharpe, sharpe_ratios
 from regimekit.reports.stats import CONFIDENCE, Interval
 
 DAYS_A_YEAR = 365  # crypto trades on weekends
-RESAMPLES = 2_000
 LEAST_APART = 10  # days on which two variants differ, below which their difference is anecdote
 
 Array = NDArray[np.float64]

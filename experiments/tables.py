@@ -14,8 +14,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from experiments.comparison import CHOICES, Comparison, Row
-from experiments.statistics import LEAST_APART, RESAMPLES, Estimate
+from experiments.statistics import LEAST_APART, Estimate
 from experiments.variants import Group
+from regimekit.evaluation.resampling import RESAMPLES
 from regimekit.reports.text import count, number, percent, safe
 from regimekit.reports.theme import STYLE
 

@@ -57,8 +57,12 @@ from tuning.work.places import (  # noqa: E402
 )
 
 CONFIG = ROOT / "user_data" / "config.json"
+LOSSES = {path.stem for path in (ROOT / "hyperopts").glob("[!_]*.py")}
 WIDE = 150  # columns that the widest table takes
 FURTHER_FILES = "add_config_files"  # in a configuration of Freqtrade
+# Settings travel to workers and stand in reports, and no backtest needs any of these
+SECRETS = ("api_server", "telegram", "webhook", "discord")
+ACCOUNT = {"key", "secret", "password", "uid"}
 MOST_DAYS = 36_500  # a hundred years; calendars end at some time after that
 RESULTS = ROOT / "user_data" / "tuning"
 ABLATION = ROOT / "user_data" / "ablation" / "ledger.jsonl"
@@ -251,7 +255,7 @@ def _verify(walks: WalkForward, say: Console) -> int:
 
 def _plan(options: argparse.Namespace, datadir: Path, say: Console) -> Plan:
     strategy_folder = _strategy_folder(options.strategy_folder, options.strategy)
-    if options.mode is Mode.CPCV and not (ROOT / "hyperopts" / f"{options.loss}.py").is_file():
+    if options.mode is Mode.CPCV and options.loss not in LOSSES:
         raise TuningError(
             f"--loss {options.loss} does not know what cpcv holds out; take one of hyperopts/, "
             "such as RobustSharpe, or another --mode"
@@ -333,6 +337,14 @@ def _settings(text: str) -> dict[str, Any]:
         raise TuningError(
             f"--settings has {FURTHER_FILES}, whose files may change unseen; name them with "
             "--config instead"
+        )
+    exchange = content.get("exchange", {})
+    found = [name for name in SECRETS if name in content]
+    found += sorted(ACCOUNT & set(exchange)) if isinstance(exchange, dict) else []
+    if found:
+        raise TuningError(
+            f"--settings has {', '.join(found)}, which no backtest needs and which would travel to "
+            "every worker; leave it out"
         )
     return content
 

@@ -44,7 +44,8 @@ def divide(plan: Plan) -> tuple[Fold, ...]:
     Raises
     ------
     ValueError
-        A border is no midnight UTC, a length no whole number of days, or the span too short.
+        A border is no midnight UTC, a length no whole number of days, or the span too short; in
+        cpcv also groups that cannot be held out, or too many ways to do it.
     """
     _check(plan)
     if plan.mode is Mode.CPCV:

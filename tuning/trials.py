@@ -16,9 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from experiments.chain import Chain, Content
 from experiments.ledger import Ledger, digest_of
 from experiments.variants import STRATEGY
@@ -129,15 +126,6 @@ class TrialLedger:
             walks=sum(_looks(line, strategy, spans) for line in lines),
             head=content.head,
         )
-
-    def sharpes(self, strategy: str) -> NDArray[np.float64]:
-        """Return the Sharpe ratio per day of each distinct trial, shape (n_trials,), oldest first.
-
-        Their spread is what the deflated Sharpe ratio asks for. They are of all training spans
-        together. TuningError as in `count`.
-        """
-        trials = _distinct(self._trusted().entries(), strategy)
-        return np.array([line["sharpe"] for line in trials.values()], dtype=np.float64)
 
     def verify(self) -> str | None:
         """Return what is wrong first, a missing end included; None when nothing is."""

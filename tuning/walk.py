@@ -282,6 +282,7 @@ class _Run:
         self.waiting: set[str] = set()
         self.failures: dict[int, str] = {}
         self.searched = False  # whether any search has gone well
+        self.failed_searches = 0
 
     def to_the_end(self) -> dict[int, str]:
         for fold in self.prepared.folds:
@@ -322,14 +323,15 @@ class _Run:
             else:
                 self._follow(done.job, fold)
         self.watcher.finished(self.names[key], done.seconds, done.failure)
-        if isinstance(done.job, Search):
+        if isinstance(done.job, Search) and done.files is None:
             self._give_up_early(done)
 
     def _give_up_early(self, done: Finished) -> None:
         """Raise TuningError when it is plain that every search will fail as the first ones did."""
-        if not self.searched and len(self.failures) >= MOST_FIRST_FAILURES:
+        self.failed_searches += 1
+        if not self.searched and self.failed_searches >= MOST_FIRST_FAILURES:
             raise TuningError(
-                f"the first {len(self.failures)} searches failed, so the others were not begun: "
+                f"the first {self.failed_searches} searches failed, so the others were not begun: "
                 f"{done.failure}"
             )
 

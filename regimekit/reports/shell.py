@@ -1,4 +1,4 @@
-"""What every page has in common: one HTML file with everything inside, sections and their links."""
+"""What pages of sections have in common: one HTML file with everything inside, and links."""
 
 from collections.abc import Mapping
 

@@ -128,6 +128,7 @@ def test_settings_that_cannot_be_read_are_named(text):
     ("arguments", "expected"),
     [
         (["--mode", "cpcv", "--loss", "SharpeHyperOptLoss"], "does not know what cpcv holds out"),
+        (["--mode", "cpcv", "--loss", "_pack_path"], "does not know what cpcv holds out"),
         (["--strategy", "Unheard"], "Unheard"),
         (["--settings", '{"loss": {"folds": 99}}'], r"loss\.folds is 99"),
         (["--strategy", "Bot", "--strategy-folder", "tests/engine"], r"bot\.py is not part"),
@@ -137,6 +138,19 @@ def test_a_plan_that_cannot_work_is_refused_before_anything_runs(arguments, expe
     options = walk_forward._arguments(arguments)
     with pytest.raises((walk_forward.TuningError, ValueError), match=expected):
         walk_forward._plan(options, tmp_path, Console())
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ('{"exchange": {"name": "binance", "secret": "s", "key": "k"}}', "key, secret"),
+        ('{"telegram": {"token": "t"}}', "telegram"),
+    ],
+)
+def test_settings_that_would_carry_secrets_are_refused(settings, named):
+    with pytest.raises(walk_forward.TuningError, match=f"--settings has {named}") as refused:
+        walk_forward._settings(settings)
+    assert '"' not in str(refused.value)
 
 
 def test_settings_may_be_given_as_text():
@@ -178,7 +192,7 @@ def test_the_ledger_is_verified_on_request(capsys, tmp_path):
     assert code == 0
     assert "3 lines, unbroken" in said
 
-    code, _, said = run(capsys, "--verify-ledger", "--results", tmp_path / "misspelt")
+    code, _, said = run(capsys, "--verify-ledger", "--results", tmp_path / "misspelled")
     assert (code, "there is no ledger" in said) == (2, True)
 
     lines = chain.path.read_text().splitlines()

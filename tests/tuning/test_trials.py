@@ -5,14 +5,12 @@ import json
 import shutil
 from datetime import UTC, datetime, timedelta
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from experiments.ledger import Ledger
 from providers.coverage import Period
-from regimekit.evaluation.sharpe import sharpe_ratio
 from tuning.jobs import Common, Search
 from tuning.model import Epoch, TuningError
 from tuning.trials import TrialLedger
@@ -105,7 +103,7 @@ def test_a_search_is_recorded_once_however_often_it_comes_back(tmp_path_factory,
         expected |= {(source, it) for it in range(number)}
     assert len(ledger.chain.entries()) == len(expected)
     if expected:
-        assert epochs_of(ledger) == len(expected) == len(ledger.sharpes(MINE))
+        assert epochs_of(ledger) == len(expected)
 
 
 def test_what_a_crash_cut_off_is_added_by_the_next_attempt(ledger):
@@ -142,15 +140,6 @@ def test_strategies_are_counted_apart(ledger):
     ledger.record(search(), 1, EPOCHS)
     ledger.record(search(OTHER), 1, EPOCHS[:1])
     assert (epochs_of(ledger), epochs_of(ledger, OTHER), epochs_of(ledger, "Third")) == (3, 1, 0)
-    assert len(ledger.sharpes(OTHER)) == 1
-
-
-def test_sharpe_ratios_are_those_of_the_distinct_trials(ledger):
-    other = (0.0, 0.01, 0.01)
-    ledger.record(search(), 1, [epoch(1), epoch(2, returns=other), epoch(3, returns=(0.0,) * 3)])
-    ledger.record(search(source="refactored"), 1, [epoch(1)])
-    expected = [sharpe_ratio(EPOCHS[0].returns), sharpe_ratio(other), 0.0]
-    np.testing.assert_allclose(ledger.sharpes(MINE), expected)
 
 
 def test_a_loss_without_a_value_is_recorded(ledger):
@@ -227,9 +216,8 @@ def test_the_head_proves_the_count(ledger):
 
 
 def test_no_ledger_is_no_count(ledger):
-    for asked in (lambda: ledger.count(MINE, TESTS), lambda: ledger.sharpes(MINE)):
-        with pytest.raises(TuningError, match="is missing or empty"):
-            asked()
+    with pytest.raises(TuningError, match="is missing or empty"):
+        ledger.count(MINE, TESTS)
 
 
 def test_a_deleted_ledger_is_missed_although_another_begins(ledger):
@@ -255,18 +243,16 @@ def test_a_missing_end_is_missed(ledger):
     lines = ledger.path.read_bytes().splitlines(keepends=True)
     ledger.path.write_bytes(b"".join(lines[:-1]))
     assert ledger.verify().endswith("the end is gone")
-    for asked in (lambda: ledger.count(MINE, TESTS), lambda: ledger.sharpes(MINE)):
-        with pytest.raises(TuningError, match="the end is gone"):
-            asked()
+    with pytest.raises(TuningError, match="the end is gone"):
+        ledger.count(MINE, TESTS)
 
 
 def test_an_altered_ledger_is_no_count(ledger):
     ledger.record(search(), 1, EPOCHS)
     lines = ledger.path.read_bytes().splitlines(keepends=True)
     ledger.path.write_bytes(lines[0] + lines[2])
-    for asked in (lambda: ledger.count(MINE, TESTS), lambda: ledger.sharpes(MINE)):
-        with pytest.raises(TuningError, match="was altered: line 2 was written as line 3"):
-            asked()
+    with pytest.raises(TuningError, match="was altered: line 2 was written as line 3"):
+        ledger.count(MINE, TESTS)
     ledger.record(search(), 1, EPOCHS)  # still noted
     assert sorted(line["epoch"] for line in ledger.chain.entries()) == [1, 2, 3]
 

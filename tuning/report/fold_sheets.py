@@ -12,6 +12,9 @@ from tuning.weighing.degradation import BLOCK_PER_HOLDING, LEAST_BLOCK_DAYS, Fol
 from tuning.weighing.evidence import Evidence
 from tuning.weighing.stitch import growth
 
+# More folds than this make a table that nobody can read, least of all in a terminal
+MOST_COLUMNS = 8
+
 
 def folds_sheet(evidence: Evidence, *, judged: bool) -> Sheet:
     """Return training beside tests, fold by fold."""
@@ -51,14 +54,17 @@ def paths_sheet(evidence: Evidence) -> Sheet:
 
 def parameters_sheet(evidence: Evidence) -> Sheet:
     """Return what each fold chose, and whether the folds agree."""
-    folds, table = evidence.folds, evidence.stability
-    heads = ("Parameter", *(f"Fold {fold.number}" for fold in folds), "Median", "Spread", "At edge",
-             "p, random", "Verdict")  # fmt: skip
-    rows = tuple(_parameter_row(str(name), row, folds) for name, row in table.iterrows())
+    table = evidence.stability
+    listed = evidence.folds if len(evidence.folds) <= MOST_COLUMNS else ()
+    chose = [f"Fold {fold.number}" for fold in listed]
+    heads = ("Parameter", *chose, "Median", "Spread", "At edge", "p, random", "Verdict")
+    rows = tuple(_parameter_row(str(name), row, listed) for name, row in table.iterrows())
     caption = (
         "Spread: over that of a choice at random, which has 100 %. At edge: share of folds at an "
         "end of what was tried. p: how often random choices agree as much."
     )
+    if not listed:
+        caption += " What each fold chose stands in the figure of the page and in the JSON."
     return Sheet("Parameters", heads, rows, caption, words=(len(heads) - 1,))
 
 

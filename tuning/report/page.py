@@ -70,9 +70,7 @@ td.long { white-space: normal; min-width: 16rem; text-align: left; }
 .limits { padding-left: 1.1rem; max-width: 80ch; }
 @media (max-width: 600px) {
   section table { font-size: .8125rem; } th, td { padding: .3rem .4rem; }
-  th[scope="row"] { white-space: normal; } .cards dd small { white-space: normal; }
-.wide table { font-size: .75rem; } .wide th, .wide td { padding: .3rem .35rem; }
-td.long { min-width: 11rem; }
+  th[scope="row"] { white-space: normal; } td.long { min-width: 11rem; }
 }
 """
 WRAPS = 30  # letters of a text beyond which a cell may break

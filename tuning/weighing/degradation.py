@@ -13,10 +13,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from experiments.statistics import RESAMPLES, sharpe_ratio
+from experiments.statistics import sharpe_ratio
 from providers.coverage import Period
 from regimekit.evaluation.overfitting import Overfitting, fitting_blocks, probability_of_overfitting
 from regimekit.evaluation.reality import Reality, reality_check
+from regimekit.evaluation.resampling import RESAMPLES
 from regimekit.evaluation.sharpe import independent_trials
 from tuning.model import Epoch, FoldResult, Parameters, Tested
 from tuning.weighing.stitch import chained, realized_returns

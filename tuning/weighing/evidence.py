@@ -14,7 +14,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from experiments.statistics import (
-    RESAMPLES,
     UNKNOWN,
     Difference,
     Estimate,
@@ -24,6 +23,7 @@ from experiments.statistics import (
     sharpe_ratio,
 )
 from regimekit.evaluation.order import LEAST_TRADES, TradeOrder, deepest_drawdown, trade_order
+from regimekit.evaluation.resampling import RESAMPLES
 from regimekit.evaluation.stability import Range
 from regimekit.evaluation.stress import BASE, SCENARIOS
 from tuning.model import Tested, Trials, Walk
@@ -200,8 +200,9 @@ def _unknown(
 
 
 def _middle(sharpes: Sequence[float]) -> int:
-    """Return the place of the median, of two the lower."""
-    ordered = sorted(range(len(sharpes)), key=lambda place: sharpes[place])
+    """Return the place of the median of those that are known, of two the lower; 0 when none is."""
+    known = [place for place, sharpe in enumerate(sharpes) if not math.isnan(sharpe)] or [0]
+    ordered = sorted(known, key=lambda place: sharpes[place])
     return ordered[(len(ordered) - 1) // 2]
 
 

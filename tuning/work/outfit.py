@@ -161,7 +161,7 @@ class Outfit(WorkerPlugin):
 def do(job: Job, name: str, key: str) -> Answer:
     """Do `job` in a worker that was fitted out under `name`; a TuningError is an answer too.
 
-    Dask cannot end a thread, so a job that is cancelled under its Dask `key` ends when it next
+    Dask cannot end a thread, so a job that is canceled under its Dask `key` ends when it next
     tells how far it is.
     """
     worker = get_worker()

@@ -82,7 +82,8 @@ def unpack_source(blob: bytes, cache: Path) -> Path:
             with _opened(blob) as archive:
                 archive.extractall(folder)
             _settle(folder, place)
-    if source_fingerprint(place, CARRIED) != fingerprint:
+    # Every module in it can be imported, also one that was never carried
+    if source_fingerprint(place, (*CARRIED, "**/*.py")) != fingerprint:
         raise TuningError(f"{place} was changed since it was unpacked; delete it and try again")
     return place
 
@@ -172,6 +173,8 @@ def _download(filesystem: Any, root: str, folder: Path, url: str) -> None:
         names = [name for name in filesystem.find(root) if name.endswith(DATA_SUFFIXES)]
         for name in names:
             inside = PurePosixPath(name).relative_to(PurePosixPath(root))
+            if ".." in inside.parts:  # a web page may list anything
+                raise ValueError(f"it lists {name}, which lies elsewhere")
             target = folder / inside
             target.parent.mkdir(parents=True, exist_ok=True)
             filesystem.get_file(name, str(target))

@@ -15,6 +15,7 @@ from tests.tuning import made
 from tests.tuning.made import weighed
 from tuning.report.document import document, plain
 from tuning.report.facts import facts, title
+from tuning.report.fold_sheets import MOST_COLUMNS, parameters_sheet
 from tuning.report.sheet import p_value
 from tuning.report.sheets import sheets
 from tuning.report.tables import markdown, terminal
@@ -237,3 +238,14 @@ def test_facts_of_the_other_modes():
     assert facts(weighed("cpcv")[1])["Division"] == (
         "cpcv: 4 groups, 2 held out at a time, purge 1 day, embargo 2 days"
     )
+
+
+def test_parameters_of_many_folds_are_told_without_a_column_each():
+    evidence, _ = weighed("good")
+    few = parameters_sheet(evidence)
+    assert "Fold 1" in few.heads
+    many = parameters_sheet(dataclasses.replace(evidence, folds=evidence.folds * MOST_COLUMNS))
+    assert not [head for head in many.heads if head.startswith("Fold")]
+    assert {len(row) for row in many.rows} == {len(many.heads)}
+    assert "in the JSON" in many.caption
+    assert "in the JSON" not in few.caption

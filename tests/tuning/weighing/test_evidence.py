@@ -254,6 +254,14 @@ def test_cpcv_shows_the_median_path_and_the_lower_of_two(groups, middle):
     assert evidence.tuned.performance.sharpe.value == pytest.approx(ordered[middle])
 
 
+def test_a_path_of_which_every_fold_failed_is_not_the_one_that_is_shown():
+    evidence = weigh(made.cpcv(failed=(2, 4, 5)), resamples=50)
+    first, none, last = evidence.sharpes
+    assert math.isnan(none)
+    assert evidence.path is evidence.paths[0 if first < last else 2]
+    assert evidence.days > 0
+
+
 @pytest.mark.parametrize("kind", made.KINDS)
 def test_every_number_that_is_not_known_has_its_reason(kind):
     evidence, _ = weighed(kind)

@@ -370,7 +370,7 @@ def test_a_result_is_none_when_the_candles_changed_while_it_was_made(packed, tmp
         perform(search(1), supplies, tmp_path / "work", print)
 
 
-def test_every_difference_is_said(monkeypatch):
+def test_every_difference_is_said():
     assert differences({"a": "1", "b": "2"}, {"a": "1", "b": "2", "c": "3"}) == []
     assert differences({"a": "1", "b": "2", "c": "3"}, {"a": "0", "c": "3"}) == [
         "a is 0, expected 1",

@@ -1,6 +1,6 @@
 """Freqtrade for one job: what it is asked, what is kept of it, and that nothing stays behind.
 
-Most tests have a short program in Freqtrade's place; the last ones run the real one.
+A short program stands in Freqtrade's place; `test_execute_freqtrade` runs the real one.
 """
 
 import gzip

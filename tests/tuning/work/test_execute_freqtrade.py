@@ -1,4 +1,4 @@
-"""The same with the real Freqtrade on a small simulated market: a search, and what it chose."""
+"""Jobs of the real Freqtrade on a small simulated market: a search, and what it chose."""
 
 import gzip
 import json

@@ -152,6 +152,7 @@ def test_another_source_gets_another_place(root, cache):
         lambda place: (place / "config/base.json").write_text("other"),
         lambda place: (place / "hyperopts/Loss.py").unlink(),
         lambda place: (place / "regimekit/new.py").write_text("added"),
+        lambda place: (place / "numpy.py").write_text("added"),
     ],
 )
 def test_what_somebody_changed_is_not_used(root, cache, spoil):
@@ -307,6 +308,17 @@ def test_a_download_that_breaks_off_leaves_nothing(url, cache, monkeypatch):
 
     monkeypatch.setattr(type(fsspec.filesystem("memory")), "get_file", breaks)
     with pytest.raises(TuningError, match=f"{url} cannot be downloaded: connection reset"):
+        local_data(url, None, cache)
+    assert list(cache.iterdir()) == []
+
+
+def test_a_listing_that_leads_elsewhere_writes_nothing_there(url, cache, monkeypatch):
+    """The links of a web page are what a server says, and fsspec takes them as they are."""
+    memory = type(fsspec.filesystem("memory"))
+    elsewhere = "/candles/../../mine.feather"
+    monkeypatch.setattr(memory, "find", lambda *_, **__: [elsewhere])
+    monkeypatch.setattr(memory, "get_file", lambda _, __, target: Path(target).touch())
+    with pytest.raises(TuningError, match=f"it lists {elsewhere}"):
         local_data(url, None, cache)
     assert list(cache.iterdir()) == []
 
