@@ -99,7 +99,7 @@ def test_robust_sharpe_is_what_the_recorded_trades_give(bot, tmp_path):
         returns = returns_of(trades)
         first, second = yearly(returns[:7]), yearly(returns[7:])
         mean = (first + second) / 2
-        return loss_by_hand(mean - 0.5 * (mean - min(first, second)), trades, 3.0)
+        return loss_by_hand(mean - 0.75 * (mean - min(first, second)), trades, 3.0)
 
     check(epochs, expected)
 
