@@ -67,8 +67,8 @@ def result_sheet(evidence: Evidence, *, judged: bool) -> Sheet:
         ("Trades", f"{tuned.trades:,}", f"{untuned.trades:,}", UNKNOWN),
     )
     caption = (
-        f"{count(evidence.days, 'day')} that no search had seen, after fees and funding. Daily "
-        f"wallets, {_marks(evidence)}, a year of 365 days."
+        f"{count(evidence.days, 'day')} that their own search had not seen, after fees and "
+        f"funding. Daily wallets, {_marks(evidence)}, a year of 365 days."
     )
     if judged:
         caption += (

@@ -1,4 +1,4 @@
-"""The days that no search had seen, end to end: one path in a walk, several in cpcv.
+"""The days that their own search had not seen, end to end: one path in a walk, several in cpcv.
 
 Each fold is tested with a wallet of its own, so returns are chained and amounts are not. A day
 that no fold was tested on is missing: it earns nothing, and whoever draws the path breaks the line

@@ -130,8 +130,8 @@ def _headline(level: Level, reasons: tuple[Reason, ...], trials: Trials) -> str:
     after = _after(trials)
     if level is Level.SUPPORTED:
         return (
-            f"Supported {after}: on days that no search had seen the tuned strategy did better "
-            "than the luck of so many trials explains, and better than the untuned one."
+            f"Supported {after}: on days that their own search had not seen the tuned strategy did "
+            "better than the luck of so many trials explains, and better than the untuned one."
         )
     side = Side.AGAINST if level is Level.AGAINST else Side.OPEN
     told = "; ".join(reason.claim for reason in reasons if reason.side is side)
