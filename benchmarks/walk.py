@@ -13,11 +13,11 @@ from measure import Bench, BenchmarkError
 
 from experiments.identity import data_fingerprint
 from providers.coverage import Period
+from tuning.execution.cluster import DaskPool
+from tuning.execution.outfit import Supplies
+from tuning.execution.places import fingerprint_of, pack_source
 from tuning.jobs import Backtest, Common, Job, Search
 from tuning.pool import Finished
-from tuning.work.cluster import DaskPool
-from tuning.work.outfit import Supplies
-from tuning.work.places import fingerprint_of, pack_source
 
 FOLDS, EPOCHS, PAIRS = 4, 3, 2
 TRAIN, TEST = timedelta(days=20), timedelta(days=10)

@@ -35,6 +35,16 @@ from providers.results import read_simulation  # noqa: E402
 from providers.storage.store import replace_file  # noqa: E402
 from regimekit.evaluation.loss_settings import loss_config_from  # noqa: E402
 from replay.client import ReplayError  # noqa: E402
+from tuning.execution.cluster import DaskPool  # noqa: E402
+from tuning.execution.outfit import Supplies  # noqa: E402
+from tuning.execution.parameters import strategy_file, write_parameters  # noqa: E402
+from tuning.execution.places import (  # noqa: E402
+    address_of,
+    carried,
+    fingerprint_of,
+    local_data,
+    pack_source,
+)
 from tuning.listing import plan_line, plan_table  # noqa: E402
 from tuning.model import FoldResult, Mode, Plan, TuningError, Walk  # noqa: E402
 from tuning.pool import Idle  # noqa: E402
@@ -45,16 +55,6 @@ from tuning.report.tables import markdown, terminal  # noqa: E402
 from tuning.walk import Prepared, WalkForward  # noqa: E402
 from tuning.weighing.evidence import weigh  # noqa: E402
 from tuning.weighing.verdict import judge  # noqa: E402
-from tuning.work.cluster import DaskPool  # noqa: E402
-from tuning.work.outfit import Supplies  # noqa: E402
-from tuning.work.parameters import strategy_file, write_parameters  # noqa: E402
-from tuning.work.places import (  # noqa: E402
-    address_of,
-    carried,
-    fingerprint_of,
-    local_data,
-    pack_source,
-)
 
 CONFIG = ROOT / "user_data" / "config.json"
 LOSSES = {path.stem for path in (ROOT / "hyperopts").glob("[!_]*.py")}

@@ -15,12 +15,12 @@ from typing import Protocol
 
 from providers.storage.store import replace_file
 from tuning import plans
+from tuning.execution.shelf import NO_TRADES, Shelf, best_of
 from tuning.folds import divide
 from tuning.jobs import Backtest, Common, Job, Search, span_of, versions
 from tuning.model import Epoch, Fold, FoldResult, Parameters, Plan, Tested, TuningError
 from tuning.pool import Advance, Finished, Pool
 from tuning.trials import TrialLedger
-from tuning.work.shelf import NO_TRADES, Shelf, best_of
 
 PATIENCE_SECONDS = 1.0
 # So many searches that failed, before any went well, failed for a reason that all share

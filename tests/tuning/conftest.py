@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.conftest import simulated  # noqa: F401 - a fixture
-from tuning.work.places import pack_source, unpack_source
+from tuning.execution.places import pack_source, unpack_source
 
 
 @pytest.fixture(scope="session")

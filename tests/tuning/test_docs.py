@@ -17,9 +17,9 @@ from regimekit.evaluation import loss_settings, losses, order, overfitting, resa
 from regimekit.evaluation.stress import SCENARIOS
 from tests.engine.bot import ROOT
 from tests.test_docs import name, names, rows
+from tuning.execution import cluster, execute, shelf
 from tuning.model import Mode, Trials
 from tuning.weighing import degradation, reasons, verdict
-from tuning.work import cluster, execute, shelf
 
 sys.path.insert(0, str(ROOT / "scripts"))
 import walk_forward

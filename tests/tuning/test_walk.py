@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 
 from tests.tuning import made
+from tuning.execution.epochs import pack_epochs
+from tuning.execution.shelf import EPOCHS, NO_TRADES, OUTCOME, RECORD, RESULT, TRADES
+from tuning.execution.trades import pack_trades
 from tuning.jobs import Search
 from tuning.model import Epoch, Mode, TuningError
 from tuning.pool import Advance, Finished, Idle
 from tuning.walk import Prepared, WalkForward
-from tuning.work.epochs import pack_epochs
-from tuning.work.shelf import EPOCHS, NO_TRADES, OUTCOME, RECORD, RESULT, TRADES
-from tuning.work.trades import pack_trades
 
 RECORDED = {RECORD: json.dumps({"seconds": 3.0}).encode()}
 

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 from distributed import KilledWorker
 
+from tuning.execution.outfit import Supplies
 from tuning.jobs import Job, Search
 from tuning.model import TuningError
-from tuning.work.outfit import Supplies
 
 OnEpochs = Callable[[int], None]
 

@@ -19,12 +19,12 @@ from distributed import LocalCluster
 
 from experiments.identity import data_fingerprint
 from tests.tuning import works
+from tuning.execution.cluster import DaskPool
+from tuning.execution.outfit import CODE, Supplies, differences, perform, versions
+from tuning.execution.places import fingerprint_of
 from tuning.jobs import Backtest, Common, Search
 from tuning.model import TuningError
 from tuning.pool import Advance, Finished
-from tuning.work.cluster import DaskPool
-from tuning.work.outfit import CODE, Supplies, differences, perform, versions
-from tuning.work.places import fingerprint_of
 
 COMMON = Common("Sample", "folder", "20240101-20240201", ("BTC",), 0.0, (), {}, "source", "data")
 FOREVER = 60.0  # seconds; what goes wrong shows as a failure, not as a test that hangs
@@ -156,7 +156,7 @@ def test_a_job_that_kills_its_workers_fails_with_advice(scheduler, supplies):
 
 def test_a_worker_with_other_versions_is_refused_by_name(scheduler, supplies, monkeypatch):
     expected = versions() | {"freqtrade": "2026.1"}
-    monkeypatch.setattr("tuning.work.cluster.versions", lambda: expected)
+    monkeypatch.setattr("tuning.execution.cluster.versions", lambda: expected)
     there = f"on {socket.gethostname()} is not fit: freqtrade is {version('freqtrade')}, "
     with (
         pytest.raises(TuningError, match=re.escape(f"{there}expected 2026.1; install")),
@@ -178,7 +178,7 @@ def test_a_worker_that_joins_later_gets_work_when_it_is_fit(scheduler, supplies)
 
 
 def warned(caplog):
-    return [it.getMessage() for it in caplog.records if it.name == "tuning.work.cluster"]
+    return [it.getMessage() for it in caplog.records if it.name == "tuning.execution.cluster"]
 
 
 def test_a_worker_that_joins_later_with_other_versions_gets_none(
@@ -187,7 +187,9 @@ def test_a_worker_that_joins_later_with_other_versions_gets_none(
     scheduler.scale(0)
     with DaskPool.at(scheduler.scheduler_address, supplies, work=works.files, patience=0) as pool:
         awaited(lambda: pool.workers == 0)
-        monkeypatch.setattr("tuning.work.outfit.versions", lambda: {**versions(), "python": "3.10"})
+        monkeypatch.setattr(
+            "tuning.execution.outfit.versions", lambda: {**versions(), "python": "3.10"}
+        )
         scheduler.scale(1)
         awaited(lambda: pool.wait(0.05) == [] and warned(caplog))
         assert "python is 3.10, expected 3.11" in warned(caplog)[0]
@@ -200,7 +202,7 @@ def test_a_worker_that_joins_later_with_other_versions_gets_none(
 def test_a_pool_without_workers_is_patient_for_a_while(scheduler, supplies, monkeypatch):
     scheduler.scale(0)
     clock = Clock()
-    monkeypatch.setattr("tuning.work.cluster.time", clock)
+    monkeypatch.setattr("tuning.execution.cluster.time", clock)
     with DaskPool.at(scheduler.scheduler_address, supplies, work=works.files, patience=9) as pool:
         awaited(lambda: pool.workers == 0)
         clock.now += 100
@@ -253,7 +255,7 @@ def test_a_job_whose_outfit_is_taken_away_ends(scheduler, supplies, tmp_path):
 
 
 def test_a_scheduler_that_is_lost_is_named(scheduler, supplies, tmp_path, monkeypatch):
-    monkeypatch.setattr("tuning.work.cluster.CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr("tuning.execution.cluster.CONNECT_SECONDS", 0.5)
     with DaskPool.at(scheduler.scheduler_address, supplies, work=works.waits) as pool:
         pool.submit(search(1))
         while not list(tmp_path.iterdir()):
@@ -264,7 +266,7 @@ def test_a_scheduler_that_is_lost_is_named(scheduler, supplies, tmp_path, monkey
 
 
 def test_a_scheduler_that_is_not_there_is_named(supplies, monkeypatch):
-    monkeypatch.setattr("tuning.work.cluster.CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr("tuning.execution.cluster.CONNECT_SECONDS", 0.2)
     with pytest.raises(TuningError, match=r"no scheduler at tcp://127\.0\.0\.1:1 .*dask scheduler"):
         DaskPool.at("tcp://127.0.0.1:1", supplies)
 
@@ -303,7 +305,7 @@ def test_a_dashboard_that_cannot_be_is_named(supplies, monkeypatch):
     def failed(**_):
         raise RuntimeError("Cluster failed to start: Name or service not known")
 
-    monkeypatch.setattr("tuning.work.cluster.LocalCluster", failed)
+    monkeypatch.setattr("tuning.execution.cluster.LocalCluster", failed)
     with pytest.raises(TuningError, match=r"no workers .*service not known.*--dashboard"):
         DaskPool.local(supplies, workers=1, dashboard="nowhere")
 
@@ -322,9 +324,9 @@ def test_a_job_is_done_with_source_and_data_from_the_cache(tmp_path, monkeypatch
     def fetched(url, fingerprint, cache):
         return cache / f"{fingerprint} of {url.removeprefix('s3://')}"
 
-    monkeypatch.setattr("tuning.work.outfit.execute", executed)
-    monkeypatch.setattr("tuning.work.outfit.unpack_source", unpacked)
-    monkeypatch.setattr("tuning.work.outfit.local_data", fetched)
+    monkeypatch.setattr("tuning.execution.outfit.execute", executed)
+    monkeypatch.setattr("tuning.execution.outfit.unpack_source", unpacked)
+    monkeypatch.setattr("tuning.execution.outfit.local_data", fetched)
     assert perform(search(1), supplies, tmp_path / "work", print) == {"result": b"1"}
     places = {
         "tree": tmp_path / "cache" / "source of packed",
@@ -365,7 +367,7 @@ def test_a_result_is_none_when_the_candles_changed_while_it_was_made(packed, tmp
         (candles / "BTC_USDT-15m.feather").write_bytes(b"after")
         return {"result": b"1"}
 
-    monkeypatch.setattr("tuning.work.outfit.execute", executed)
+    monkeypatch.setattr("tuning.execution.outfit.execute", executed)
     with pytest.raises(TuningError, match="are not those of this walk"):
         perform(search(1), supplies, tmp_path / "work", print)
 
@@ -387,7 +389,8 @@ def test_the_versions_know_engines_and_our_own_code():
 def test_all_of_our_code_that_a_worker_imports_is_compared(repository):
     """A worker with other code for measuring would give other results under the same key."""
     program = (
-        "import sys, tuning.work.outfit; print(*(it.__file__ for it in sys.modules.values() if {}))"
+        "import sys\nimport tuning.execution.outfit\n"
+        "print(*(it.__file__ for it in sys.modules.values() if {}))"
     )
     ours = "getattr(it, '__file__', None) and it.__name__.split('.')[0] in {}".format(
         {"tuning", "experiments", "providers", "replay", "regimekit"}
@@ -407,10 +410,10 @@ def test_all_of_our_code_that_a_worker_imports_is_compared(repository):
 
 PROGRAM = """
 import os, sys
-from tests.tuning.work.test_cluster import search
+from tests.tuning.execution.test_cluster import search
 from tests.tuning import works
-from tuning.work.cluster import DaskPool
-from tuning.work.outfit import Supplies
+from tuning.execution.cluster import DaskPool
+from tuning.execution.outfit import Supplies
 from tuning.pool import Advance
 
 if __name__ == "__main__":

@@ -17,11 +17,11 @@ import pytest
 from replay import runner
 from replay.client import ReplayError
 from tests.processes import gone
+from tuning.execution import execute as execution
+from tuning.execution.execute import execute
+from tuning.execution.shelf import RAW_EPOCHS, RECORD
 from tuning.jobs import Backtest, Common, Search
 from tuning.model import TuningError
-from tuning.work import execute as execution
-from tuning.work.execute import execute
-from tuning.work.shelf import RAW_EPOCHS, RECORD
 
 COMMON = Common(
     strategy="Router",
@@ -341,8 +341,8 @@ WORKER = """
     import sys
     from contextlib import contextmanager
     from pathlib import Path
-    from tests.tuning.work.test_execute import SEARCH
-    from tuning.work import execute
+    from tests.tuning.execution.test_execute import SEARCH
+    from tuning.execution import execute
     @contextmanager
     def no_exchange(*_, **__):
         yield "http://127.0.0.1:9"

@@ -17,10 +17,10 @@ from providers.storage.store import native_path, read_frame
 from replay.runner import run_freqtrade
 from tests.described import DESCRIBED
 from tests.engine.bot import SPEC
+from tuning.execution.execute import execute
+from tuning.execution.places import fingerprint_of, pack_source, unpack_source
+from tuning.execution.shelf import RAW_EPOCHS, RESULT, Shelf, best_of
 from tuning.jobs import Backtest, Common, Search
-from tuning.work.execute import execute
-from tuning.work.places import fingerprint_of, pack_source, unpack_source
-from tuning.work.shelf import RAW_EPOCHS, RESULT, Shelf, best_of
 
 pytestmark = [pytest.mark.freqtrade, pytest.mark.xdist_group("execute")]
 

@@ -16,13 +16,13 @@ from providers.errors import ProviderError
 from providers.results import latest_result, read_result
 from replay.client import ReplayError, running
 from replay.runner import run_freqtrade
+from tuning.execution.commands import QUIET_ENVIRONMENT, RESULTS, command_of, epochs_file, furnish
+from tuning.execution.epochs import pack_epochs, read_epochs
+from tuning.execution.places import private_folder
+from tuning.execution.shelf import EPOCHS, OUTCOME, RAW_EPOCHS, RECORD, RESULT, TRADES
+from tuning.execution.trades import pack_trades, trades_of
 from tuning.jobs import Job, Search
 from tuning.model import TuningError
-from tuning.work.commands import QUIET_ENVIRONMENT, RESULTS, command_of, epochs_file, furnish
-from tuning.work.epochs import pack_epochs, read_epochs
-from tuning.work.places import private_folder
-from tuning.work.shelf import EPOCHS, OUTCOME, RAW_EPOCHS, RECORD, RESULT, TRADES
-from tuning.work.trades import pack_trades, trades_of
 
 # Longer than any epoch or backtest takes; without an end a run that hangs would hold its worker
 MOST_SECONDS = 3600.0

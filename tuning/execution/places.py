@@ -27,7 +27,7 @@ from experiments.identity import (
 from tuning.model import TuningError
 
 # What measures a result runs in the worker's own process; it travels so that results depend on it
-CARRIED = (*SOURCES, *MEASURES, "hyperopts/**/*.py", "tuning/work/*.py")
+CARRIED = (*SOURCES, *MEASURES, "hyperopts/**/*.py", "tuning/execution/*.py")
 # Keys and what belongs to one machine; `.gitignore` names the same files.
 PRIVATE = ("config/local*.json", "config/secrets*.json")
 DATA_SUFFIXES = (".feather", ".feather.sha256", "simulation.json")

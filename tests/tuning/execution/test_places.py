@@ -15,15 +15,15 @@ from filelock import FileLock, Timeout
 
 from experiments.identity import MEASURES, SOURCES, data_fingerprint, source_fingerprint
 from providers.storage.store import write_frame
-from tuning.model import TuningError
-from tuning.work import places
-from tuning.work.places import (
+from tuning.execution import places
+from tuning.execution.places import (
     fingerprint_of,
     local_data,
     pack_source,
     private_folder,
     unpack_source,
 )
+from tuning.model import TuningError
 
 SOURCE = {
     "regimekit/regime.py": "LATCH = 1",
@@ -32,7 +32,7 @@ SOURCE = {
     "replay/app.py": "",
     "experiments/strategies/Baseline.py": "",
     "experiments/outcome.py": "",
-    "tuning/work/trades.py": "",
+    "tuning/execution/trades.py": "",
     "hyperopts/Loss.py": "",
     "hyperopts/parts/shared.py": "",
     "user_data/strategies/Router.py": "class Router: ...",
@@ -113,7 +113,7 @@ def test_the_fingerprint_tells_contents_and_names(root, name):
 def test_the_fingerprint_is_the_ablations_where_both_look(root):
     for name in LEFT_OUT[:4]:
         (root / name).unlink()
-    patterns = (*SOURCES, *MEASURES, "hyperopts/**/*.py", "tuning/work/*.py")
+    patterns = (*SOURCES, *MEASURES, "hyperopts/**/*.py", "tuning/execution/*.py")
     assert fingerprint_of(pack_source(root)) == source_fingerprint(root, patterns)
 
 

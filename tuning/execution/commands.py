@@ -8,9 +8,9 @@ import json
 import shutil
 from pathlib import Path
 
+from tuning.execution.parameters import configuration_of, laid_over, strategy_file, write_parameters
 from tuning.jobs import Backtest, Job, Search
 from tuning.model import TuningError
-from tuning.work.parameters import configuration_of, laid_over, strategy_file, write_parameters
 
 OVERLAY, LOSSES = "overlay.json", "hyperopts"
 RESULTS, TRIALS = "backtest_results", "hyperopt_results"  # where Freqtrade leaves them

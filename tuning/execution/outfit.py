@@ -17,10 +17,10 @@ from pathlib import Path
 from distributed import Worker, WorkerPlugin, get_worker
 
 from experiments.identity import engines, source_fingerprint
+from tuning.execution.execute import execute
+from tuning.execution.places import local_data, unpack_source
 from tuning.jobs import Job, Search
 from tuning.model import TuningError
-from tuning.work.execute import execute
-from tuning.work.places import local_data, unpack_source
 
 # What runs in the worker's own process; the strategy and what it decides with come in the source.
 CODE = (

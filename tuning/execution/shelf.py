@@ -11,10 +11,10 @@ from pathlib import Path
 
 from experiments.outcome import Outcome
 from providers.coverage import Period
+from tuning.execution.epochs import unpack_epochs
+from tuning.execution.trades import unpack_trades
 from tuning.model import Epoch, Tested, TuningError
 from tuning.pool import Files
-from tuning.work.epochs import unpack_epochs
-from tuning.work.trades import unpack_trades
 
 RECORD = "record.json"  # every job's: what was run, where, and for how long
 EPOCHS, RAW_EPOCHS = "search.json.gz", "epochs.fthypt.gz"  # a search's

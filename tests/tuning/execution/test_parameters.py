@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from providers.results import Result
 from providers.storage.store import native_path, write_frame
+from tuning.execution.parameters import configuration_of, laid_over, strategy_file, write_parameters
+from tuning.execution.trades import trades_of
 from tuning.model import TuningError
-from tuning.work.parameters import configuration_of, laid_over, strategy_file, write_parameters
-from tuning.work.trades import trades_of
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.tuning.work.test_execute import COMMON, SEARCH
+from tests.tuning.execution.test_execute import COMMON, SEARCH
+from tuning.execution.epochs import read_epochs
 from tuning.model import TuningError
-from tuning.work.epochs import read_epochs
 
 FOUR_DAYS = replace(SEARCH, common=replace(COMMON, timerange="20260101-20260105"), closed=())
 

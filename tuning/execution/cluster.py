@@ -18,10 +18,10 @@ from typing import Any, Self
 
 from distributed import Client, Future, KilledWorker, LocalCluster
 
+from tuning.execution.outfit import Outfit, Supplies, Work, do, perform, versions
 from tuning.jobs import Job, Search
 from tuning.model import TuningError
 from tuning.pool import Advance, Finished
-from tuning.work.outfit import Outfit, Supplies, Work, do, perform, versions
 
 logger = logging.getLogger(__name__)
 

@@ -16,10 +16,10 @@ from pandas.testing import assert_frame_equal
 
 from experiments.outcome import Outcome
 from providers.coverage import Period
+from tuning.execution.epochs import pack_epochs, unpack_epochs
+from tuning.execution.shelf import EPOCHS, OUTCOME, RECORD, TRADES, Shelf, best_of
+from tuning.execution.trades import COLUMNS, pack_trades, unpack_trades
 from tuning.model import Epoch, TuningError
-from tuning.work.epochs import pack_epochs, unpack_epochs
-from tuning.work.shelf import EPOCHS, OUTCOME, RECORD, TRADES, Shelf, best_of
-from tuning.work.trades import COLUMNS, pack_trades, unpack_trades
 
 PERIOD = Period(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 3, tzinfo=UTC))
 OUTCOME_MADE = Outcome("2026-01-01", (1000.0, 1010.0, 990.0), True, -0.02, 2, 0.001, -0.0, 0.3)
